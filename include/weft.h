@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * weft.h - all of Weft's public face. <weft/words.h> adds the bare words. */
+#ifndef WEFT_H
+#define WEFT_H
+
+#include <weft/base.h>
+#include <weft/chan.h>
+#include <weft/defer.h>
+#include <weft/go.h>
+#include <weft/map.h>
+#include <weft/run.h>
+#include <weft/select.h>
+#include <weft/sync.h>
+#include <weft/time.h>
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * weft/sync.h - wait group, mutex, once. Each is valid when zeroed, lives where you put it and needs no clean-up;
+ * none may be copied or moved while it is in use. */
+#ifndef WEFT_SYNC_H
+#define WEFT_SYNC_H
+
+#include <weft/base.h>
+#include <weft/go.h>
+
+typedef struct weft_waitgroup {
+    uint64_t opaque[3];
+} weft_waitgroup;
+
+typedef struct weft_mutex {
+    uint64_t opaque[3];
+} weft_mutex;
+
+typedef struct weft_once {
+    uint64_t opaque[4];
+} weft_once;
+
+#define WEFT_WAITGROUP_INIT {{0}}
+#define WEFT_MUTEX_INIT {{0}}
+#define WEFT_ONCE_INIT {{0}}
+
+WEFT_BEGIN_DECLS
+
+/** weft_waitgroup_add - change the counter by delta, which may be negative.
+ *  A counter below zero panics, as does an increase from zero while somebody waits.
+ *  Blocks: never. Callable from: goroutines and threads. Ordering: a call that brings the counter to zero happens before
+ *  the return of the waits that it ends. Source: Go's sync.WaitGroup. */
+WEFT_API void weft_waitgroup_add(weft_waitgroup *wg, int delta);
+
+/** weft_waitgroup_done - weft_waitgroup_add(wg, -1); after it the waiter may free wg at once.
+ *  Blocks: never. Callable from: goroutines and threads. Ordering: as for add. Source: Go's WaitGroup.Done. */
+WEFT_API void weft_waitgroup_done(weft_waitgroup *wg);
+
+/** weft_waitgroup_wait - wait until the counter is zero.
+ *  Blocks: until then; at once if it is zero. Callable from: goroutines and threads, several at a time.
+ *  Ordering: as for add. Source: Go's WaitGroup.Wait. */
+WEFT_API void weft_waitgroup_wait(weft_waitgroup *wg);
+
+/** weft_waitgroup_go_begin - first half of weft_waitgroup_go: count one more and make the goroutine's descriptor.
+ *  Not to be called by hand; as weft_go_begin, with the wait group in place of the options.
+ *  Blocks: never. Callable from: goroutines and threads. Returns: as weft_go_begin. */
+WEFT_API weft__function weft_waitgroup_go_begin(weft__function fn, const struct weft_site *site, weft_waitgroup *wg,
+                                                unsigned shape);
+
+/** weft_waitgroup_go_copy_at - weft_go_copy_at with a wait group: counted now, done when the goroutine ends.
+ *  Parameters, blocking, callers, returns: as weft_go_copy_at. Source: Go's WaitGroup.Go. */
+WEFT_API int weft_waitgroup_go_copy_at(const struct weft_site *site, weft_waitgroup *wg, void (*fn)(void *copy),
+                                       const void *value, size_t size);
+
+/** weft_mutex_lock - take the mutex.
+ *  Blocks: until it is free; a goroutine parks. After 1 ms of waiting the mutex is handed over in order of arrival.
+ *  Callable from: goroutines and threads. Not recursive. Ordering: the n-th unlock happens before the return of the
+ *  m-th lock, n < m. Source: Go's sync.Mutex. */
+WEFT_API void weft_mutex_lock(weft_mutex *mutex);
+
+/** weft_mutex_trylock - take the mutex if it is free (and nobody is owed it).
+ *  Blocks: never. Callable from: goroutines and threads. Ordering: as lock if it succeeds, else none.
+ *  Returns: true if taken. Source: Go's Mutex.TryLock. */
+WEFT_API bool weft_mutex_trylock(weft_mutex *mutex);
+
+/** weft_mutex_unlock - give the mutex back; any goroutine or thread may. Unlocking an unlocked one is fatal.
+ *  Blocks: never (it may let the next owner run first). Callable from: goroutines and threads. Ordering: as lock.
+ *  Source: Go's Mutex.Unlock. */
+WEFT_API void weft_mutex_unlock(weft_mutex *mutex);
+
+/** weft_once_do - call fn(arg) the first time only; every call returns after that one call has ended.
+ *  If fn ends by weft_exit it counts as done. Blocks: until fn has ended. Callable from: goroutines and threads; not
+ *  from inside fn for the same once (that waits for ever). Ordering: fn's end happens before every return.
+ *  Source: Go's sync.Once. */
+WEFT_API void weft_once_do(weft_once *once, void (*fn)(void *arg), void *arg);
+
+WEFT_END_DECLS
+
+/* weft_waitgroup_go(&wg, fn, args...) - count one more, spawn as weft_go does, and count one less when the goroutine has
+ * ended (by return or weft_exit; a panic ends the process first). If the spawn fails nothing was counted. */
+#ifndef __cplusplus
+#define weft_waitgroup_go(wg, ...) WEFT__GO(weft_waitgroup_go_begin, (wg), __VA_ARGS__)
+#endif
+
+#endif

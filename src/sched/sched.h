@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sched.h - the scheduler as the rooms above it see it: park, ready, deadlines, timers, the calling task.
+ *
+ * A task is whatever may wait: a goroutine, or a plain thread that uses the library. struct weft__task is the part
+ * of both that the rooms above use.
+ *
+ * Parking, in order:
+ *   1. the caller puts a waiter (on its own stack) where a waker will find it, under the object's lock;
+ *   2. it calls weft__park(self, reason, object, commit, arg) with the lock still held;
+ *   3. once the caller's context is saved, commit(arg) runs - on another stack - and lets the lock go;
+ *   4. a waker takes the waiter off under the lock, fills it in, lets the lock go, and calls weft__ready(task) once;
+ *   5. weft__park returns, perhaps in another thread. No thread-local address or errno may be kept across it.
+ * So a waker can never see a task whose context is not saved (C-13), and after weft__ready it must not touch the
+ * waiter again (its frame may be gone). Parking allocates nothing.
+ *
+ * Several wakers that do not share a lock (the cases of a select, a deadline) agree by a claim: a word that is 0 until the
+ * one who changes it (compare-and-swap) has won; only the winner readies the task.
+ *
+ * Ordering: what a waker does before weft__ready happens before the return of the weft__park that it ends. */
+#ifndef WEFT_SCHED_H
+#define WEFT_SCHED_H
+
+#include <weft/base.h>
+#include <weft/defer.h>
+
+#include "base/atomic.h"
+#include "base/check.h"
+#include "base/lock.h"
+
+struct weft__task;
+
+/* Why a task waits. One static constant per park site. */
+struct weft__wait_reason {
+    const char *text; /* as reports print it: "chan receive" */
+    /* Write more about what object is ("on chan 0x... of int, made at file:line"), for reports; may be NULL.
+     * The world stands still or is about to end: take no locks. */
+    void (*describe)(const void *object, char *buffer, size_t size);
+    /* The run has ended and the parked task is forgotten: unlink its waiters from the object; may be NULL (then nothing
+     * outside the task's own stack refers to it). */
+    void (*abandon)(void *object);
+};
+
+/* The face of a goroutine or waiting thread. */
+struct weft__task {
+    struct weft__task *next;                /* queue link; owned by whoever has the task off every list */
+    const struct weft__wait_reason *reason; /* owner writes before parking; reports read */
+    void *object;                           /* what it waits on; as reason */
+    struct weft_deferred *deferred;         /* owner only: newest deferred call first */
+    struct weft__owned *owned;              /* owner only: what goes when the goroutine ends */
+    bool is_thread;                         /* immutable: a plain thread, not a goroutine */
+};
+
+/* Something that is released when its goroutine ends. */
+struct weft__owned {
+    struct weft__owned *next;
+    void (*release)(struct weft__owned *self);
+};
+
+/* The calling goroutine, or the calling thread's own task. Never NULL. */
+struct weft__task *weft__self(void);
+
+/* Wait; see the head of this file. commit runs with arg after the context is saved. */
+typedef void (*weft__commit)(void *arg);
+void weft__park(struct weft__task *self, const struct weft__wait_reason *reason, void *object, weft__commit commit,
+                void *arg);
+
+/* Make a parked task runnable: exactly once per park. The caller may hold locks of rank below SCHED. */
+void weft__ready(struct weft__task *task);
+
+/* Claims. */
+typedef WEFT__ATOMIC(uint32_t) weft__claim;
+#define WEFT__UNCLAIMED 0u
+#define WEFT__CLAIMED_BY_TIME UINT32_MAX
+static inline bool weft__claim_try(weft__claim *claim, uint32_t winner)
+{
+    uint32_t expected = WEFT__UNCLAIMED;
+    /* acq_rel: the winner's view pairs with the parker's reset of the claim before it published its waiters. */
+    return weft__load_relaxed(claim) == WEFT__UNCLAIMED && weft__cas_acq_rel(claim, &expected, winner);
+}
+
+/* As weft__park, but when the clock reaches deadline (weft__port_now's scale; INT64_MAX: never) and the claim is still
+ * open, it is claimed with WEFT__CLAIMED_BY_TIME and the task goes on. Other wakers must win the claim before weft__ready. */
+void weft__park_until(struct weft__task *self, const struct weft__wait_reason *reason, void *object,
+                      weft__commit commit, void *arg, int64_t deadline, weft__claim *claim);
+
+/* deadline = now + duration, saturating; duration <= 0 gives now. */
+int64_t weft__deadline(int64_t duration);
+
+/* A timer: fire(timer) is called once, at or after when, in a thread of the runtime.
+ * It runs under the lock of a timer heap (rank TIMER): it may claim, ready, spawn (weft__spawn_call) and take locks of
+ * rank SCHED and above, and must not add or remove timers. To go on periodically it sets timer->when anew and returns true.
+ * Zero-initialise before first use. keeps_alive: whether a pending one counts against deadlock (a goroutine's sleep does,
+ * a ticker nobody waits on does not). */
+struct weft__timer {
+    int64_t when;                                          /* protected by the heap's lock while it is in a heap */
+    bool (*fire)(struct weft__timer *timer, int64_t now);  /* owner writes while it is in no heap */
+    WEFT__ATOMIC(void *) heap;                             /* NULL when it is in none */
+    uint32_t index;                                        /* protected by the heap's lock */
+    bool keeps_alive;
+};
+void weft__timer_add(struct weft__timer *timer, int64_t when);
+/* Take it out of its heap. true: it was pending and will not fire. false: it was in none. When it returns, fire is not
+ * running for this timer (the heap's lock was passed) unless the caller is fire itself. */
+bool weft__timer_remove(struct weft__timer *timer);
+
+/* Start fn(arg) as a goroutine on the library's behalf; from timers, threads and goroutines. 0 or -errno. */
+int weft__spawn_call(void (*fn)(void *arg), void *arg, const struct weft_site *site);
+
+/* Have on_exit(arg) called when the goroutine ends by return or weft_exit (not by panic). Between weft_go_begin and the capture
+ * call only; NULL-safe no. */
+struct weft__pending_hook {
+    void (*on_exit)(void *arg);
+    void *arg;
+};
+#include <weft/go.h>
+weft__function weft__spawn_begin(weft__function fn, const struct weft_site *site, const struct weft_go_options *options,
+                                 const struct weft__pending_hook *hook, unsigned shape);
+int weft__spawn_copy(const struct weft_site *site, const struct weft_go_options *options,
+                     const struct weft__pending_hook *hook, void (*fn)(void *), const void *value, size_t size);
+
+/* What the scheduler knows of load, for spinning locks: true if the caller may spin for a moment (several processors,
+ * another one busy, own queue empty; M-06). */
+bool weft__may_spin(void);
+
+/* Put the caller behind the goroutine that was readied last: it runs now, the caller goes to the queue's tail. For hand-off
+ * of a contended lock. */
+void weft__yield_to_ready(void);
+
+/* A random number from the calling machine's generator; any thread. */
+uint32_t weft__random(void);
+
+/* What reports need: the task's number (0: a thread), name (or NULL) and spawn site (or NULL). */
+uint64_t weft__task_id(const struct weft__task *task);
+const char *weft__task_name(const struct weft__task *task);
+const struct weft_site *weft__task_site(const struct weft__task *task);
+
+#endif
