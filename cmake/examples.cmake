@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Examples: examples/<name>.c becomes example_<name>. With examples/<name>.expect (scripts/expect says its form) it is a test.
+if(NOT WEFT_EXAMPLES)
+    return()
+endif()
+
+file(GLOB examples CONFIGURE_DEPENDS examples/*.c)
+foreach(source IN LISTS examples)
+    cmake_path(GET source STEM name)
+    string(REPLACE "-" "_" program "example_${name}")
+    add_executable(${program} ${source})
+    target_link_libraries(${program} PRIVATE weft_static weft_options)
+    set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
+    set(expect ${PROJECT_SOURCE_DIR}/examples/${name}.expect)
+    if(WEFT_TESTS AND EXISTS ${expect})
+        add_test(NAME examples/${name} COMMAND ${WEFT_BASH} ${PROJECT_SOURCE_DIR}/scripts/expect ${expect}
+                                               ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:${program}>)
+        set_tests_properties(examples/${name} PROPERTIES TIMEOUT ${weft_test_timeout} LABELS "examples"
+                             ENVIRONMENT "${weft_test_environment}")
+    endif()
+endforeach()

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installation: headers, libraries, weft.pc, the CMake package, the manual pages.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS ${weft_libraries} EXPORT weft-targets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES include/weft.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY include/weft DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
+install(EXPORT weft-targets NAMESPACE weft:: DESTINATION ${package_folder})
+configure_package_config_file(cmake/weft-config.cmake.in weft-config.cmake INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file(weft-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/weft-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/weft-config-version.cmake
+        DESTINATION ${package_folder})
+
+# weft.pc: relative to ${prefix} where it can be, absolute where the packager says so.
+foreach(folder IN ITEMS libdir includedir)
+    string(TOUPPER ${folder} upper)
+    if(IS_ABSOLUTE "${CMAKE_INSTALL_${upper}}")
+        set(weft_pc_${folder} "${CMAKE_INSTALL_${upper}}")
+    else()
+        set(weft_pc_${folder} "\${prefix}/${CMAKE_INSTALL_${upper}}")
+    endif()
+endforeach()
+set(weft_pc_cflags "")
+if(WEFT_HAVE_STACK_CLASH_PROTECTION)
+    set(weft_pc_cflags " -fstack-clash-protection")
+endif()
+set(weft_pc_libs "")
+foreach(library IN LISTS weft_link_libraries)
+    string(APPEND weft_pc_libs " -l${library}")
+endforeach()
+configure_file(cmake/weft.pc.in weft.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/weft.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

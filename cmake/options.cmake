@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# weft_options: how everything in this tree is compiled. weft_interface_options: what users of the library get as well.
+
+# The options hold for the compiler of the user, which may be another one than ours.
+set(weft_interface_options $<$<COMPILE_LANG_AND_ID:C,GNU>:-fstack-clash-protection>
+                           $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fstack-clash-protection>)
+check_c_compiler_flag("-Werror -fstack-clash-protection" WEFT_HAVE_STACK_CLASH_PROTECTION)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$") # clang 14 has it for x86 alone
+    list(APPEND weft_interface_options $<$<COMPILE_LANG_AND_ID:C,Clang>:-fstack-clash-protection>
+         $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-fstack-clash-protection>)
+endif()
+
+# riscv64 before gcc 13 calls libatomic for atomics of one and two bytes.
+set(weft_link_libraries)
+set(atomic_probe "static unsigned char b; static unsigned short s;
+int main(void) { return __atomic_exchange_n(&b, 1, 2) + __atomic_fetch_add(&s, 1, 2); }")
+check_c_source_compiles("${atomic_probe}" WEFT_ATOMICS_NEED_NO_LIBRARY)
+if(NOT WEFT_ATOMICS_NEED_NO_LIBRARY)
+    set(weft_link_libraries atomic)
+endif()
+
+add_library(weft_options INTERFACE)
+target_compile_definitions(weft_options INTERFACE _GNU_SOURCE)
+target_compile_options(
+    weft_options
+    INTERFACE -Wall -Wextra -fasynchronous-unwind-tables
+              $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes -Wstrict-prototypes>
+              $<$<BOOL:${WEFT_WERROR}>:-Werror>
+              $<$<AND:$<BOOL:${WEFT_HAVE_STACK_CLASH_PROTECTION}>,$<NOT:$<COMPILE_LANGUAGE:ASM>>>:-fstack-clash-protection>)
+
+if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR WEFT_ASSERTIONS)
+    target_compile_definitions(weft_options INTERFACE WEFT_DEBUG_BUILD WEFT_LOCK_RANKS)
+endif()
+
+if(WEFT_SANITIZE STREQUAL "address")
+    target_compile_options(weft_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
+                                                  -fno-omit-frame-pointer)
+    target_link_options(weft_options INTERFACE -fsanitize=address,undefined)
+elseif(WEFT_SANITIZE STREQUAL "thread")
+    target_compile_options(weft_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+    target_link_options(weft_options INTERFACE -fsanitize=thread)
+elseif(WEFT_SANITIZE)
+    message(FATAL_ERROR "weft: WEFT_SANITIZE=${WEFT_SANITIZE}? It is address, thread or empty")
+endif()
