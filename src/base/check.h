@@ -26,9 +26,23 @@ _Noreturn void weft__bug(const char *file, int line, const char *what) __attribu
 /* One line on standard error, "weft: ...". */
 void weft__warn(const char *format, ...) __attribute__((format(printf, 1, 2), cold));
 
-/* Installed by the debug room. panic_first: whether deferred calls are to run. */
+/* Installed by the debug room; does not return. panic: the goroutine's deferred calls run first, and the report starts
+ * with "panic: "; else with "fatal error: ". */
 typedef void (*weft__reporter)(bool panic, const char *message);
 void weft__set_reporter(weft__reporter reporter);
+
+/* The one report of a process. begin: the first caller goes on, with the right to write; other threads wait for ever; a
+ * second call by the same thread (its report has failed) ends the process with 2. end: flush standard output if that
+ * needs no waiting, and exit with 2. */
+void weft__report_begin(void);
+_Noreturn void weft__report_end(void);
+
+bool weft__report_has_begun(void);
+
+/* A panic has begun: its deferred calls run, and it will be reported. A run whose main goroutine returns meanwhile gives
+ * it a moment (a deferred call may wait for ever), and waits for ever once the report itself has begun (G-02). */
+void weft__panic_begin(void);
+bool weft__panic_has_begun(void);
 
 #define WEFT__BUG(what) weft__bug(__FILE__, __LINE__, what)
 #define CHECK(x) (WEFT__LIKELY(x) ? (void)0 : weft__bug(__FILE__, __LINE__, #x))

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * thread.c - starting, pausing and counting kernel threads.
+ *
+ * A thread of the runtime takes none of the host's signals: all are blocked in it but those that its own instructions
+ * raise, so the host's handlers run in the host's threads, on stacks of the size that they expect. SIGPROF stays as the
+ * creator has it, so that profilers see the runtime's threads.
+ *
+ * Callers: any thread; not signal handlers. */
+#include "port/port.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* EAGAIN from pthread_create may pass (another process ends its threads): 1 + 2 + ... + 19 ms = 0.19 s of patience. */
+#define START_TRIES 20
+
+static const int synchronous[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+
+static void mask_for_new_thread(const sigset_t *creators, sigset_t *mask)
+{
+    sigfillset(mask);
+    for (size_t i = 0; i < sizeof synchronous / sizeof synchronous[0]; i++)
+        sigdelset(mask, synchronous[i]);
+    if (!sigismember(creators, SIGPROF))
+        sigdelset(mask, SIGPROF);
+}
+
+static int prepare_attributes(pthread_attr_t *attributes, size_t stack_size)
+{
+    int error = pthread_attr_init(attributes);
+    if (error)
+        return error;
+    error = pthread_attr_setdetachstate(attributes, PTHREAD_CREATE_DETACHED);
+    if (!error && stack_size > 0) {
+        long least = sysconf(_SC_THREAD_STACK_MIN);
+        size_t page = weft__port_page_size();
+        if (least > 0 && stack_size < (size_t)least)
+            stack_size = (size_t)least;
+        error = pthread_attr_setstacksize(attributes, (stack_size + page - 1) / page * page);
+    }
+    if (error)
+        (void)pthread_attr_destroy(attributes);
+    return error;
+}
+
+int weft__port_thread_start(void *(*fn)(void *), void *arg, size_t stack_size)
+{
+    pthread_attr_t attributes;
+    int error = prepare_attributes(&attributes, stack_size);
+    if (error)
+        return -error;
+
+    sigset_t creators, mask;
+    (void)pthread_sigmask(SIG_SETMASK, NULL, &creators);
+    mask_for_new_thread(&creators, &mask);
+    for (int attempt = 1;; attempt++) {
+        pthread_t thread;
+        /* The new thread inherits the mask; the creator has it only for the length of the call. */
+        (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+        error = pthread_create(&thread, &attributes, fn, arg);
+        (void)pthread_sigmask(SIG_SETMASK, &creators, NULL);
+        if (error != EAGAIN || attempt == START_TRIES)
+            break;
+        weft__port_thread_sleep(attempt * INT64_C(1000000));
+    }
+    (void)pthread_attr_destroy(&attributes);
+    return -error;
+}
+
+void weft__port_thread_yield(void)
+{
+    (void)sched_yield();
+}
+
+void weft__port_thread_sleep(int64_t duration)
+{
+    if (duration <= 0)
+        return;
+    int64_t now = weft__port_now();
+    int64_t until = duration > INT64_MAX - now ? INT64_MAX : now + duration;
+    struct timespec at = {until / 1000000000, until % 1000000000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
+        ;
+}
+
+int weft__port_thread_count(void)
+{
+    char line[1024];
+    if (weft__port_read_file("/proc/self/stat", line, sizeof line) != 0)
+        return -1;
+    /* The second field is the program's name in parentheses and may hold anything; the third follows the last ')'. */
+    const char *at = strrchr(line, ')');
+    for (int field = 2; at && field < 20; field++) {
+        at = strchr(at + 1, ' ');
+    }
+    if (!at)
+        return -1;
+    int count = atoi(at + 1);
+    return count > 0 ? count : -1;
+}
