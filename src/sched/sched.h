@@ -90,21 +90,17 @@ int64_t weft__deadline(int64_t duration);
 /* A timer: fire(timer) is called once, at or after when, in a thread of the runtime.
  * It runs under the lock of a timer heap (rank TIMER): it may claim, ready, spawn (weft__spawn_call) and take locks of
  * rank SCHED and above, and must not add or remove timers. To go on periodically it sets timer->when anew and returns true.
- * after: NULL, or a second half for what needs a lock of lower rank. When fire has returned false the scheduler, in the
- * same thread, takes the timer out, lets the heap's lock go, calls after(timer, now), and takes the lock again. after may take
- * locks of any rank, ready, and add or remove timers (this one included); it must not park. The timer is in no heap by
- * then, so fire must have seen to it that it is not freed before after has run (a reference).
- * The scheduler stores heap = NULL (release) only when fire has returned false and it has read after; from then on it does
- * not touch the timer, whose owner may free it. At the end of a run the heaps are emptied: heap = NULL, nothing fires.
+ * The scheduler stores heap = NULL (release) last, after fire has returned false; from then on it does not touch the timer,
+ * whose owner may free it. weft__timer_remove that finds heap set takes the lock and looks again. At the end of a run the
+ * heaps are emptied: heap = NULL, nothing fires.
  * Zero-initialise before first use. keeps_alive: whether a pending one counts against deadlock (a goroutine's sleep does,
  * a ticker nobody waits on does not). */
 struct weft__timer {
     int64_t when;                                          /* protected by the heap's lock while it is in a heap */
     bool (*fire)(struct weft__timer *timer, int64_t now);  /* owner writes while it is in no heap */
-    void (*after)(struct weft__timer *timer, int64_t now); /* as fire */
     WEFT__ATOMIC(void *) heap;                             /* NULL when it is in none */
-    uint32_t index;                                        /* protected by the heap's lock */
-    bool keeps_alive;
+    struct weft__timer *child, *sibling, *previous;        /* protected by the heap's lock; a pairing heap */
+    bool keeps_alive;                                      /* owner writes while it is in no heap */
 };
 void weft__timer_add(struct weft__timer *timer, int64_t when);
 /* Take it out of its heap. true: it was pending and will not fire. false: it was in none. When it returns, fire is not
