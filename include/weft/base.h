@@ -43,19 +43,11 @@ struct weft_site {
     int reserved;
 };
 
-#ifdef __cplusplus
-#define WEFT__SITE                                                                                                     \
-    ([](const char *function_) -> const struct weft_site * {                                                           \
-        static const struct weft_site site_ = {__FILE__, function_, __LINE__, 0};                                      \
-        return &site_;                                                                                                 \
-    }(__func__))
-#else
 #define WEFT__SITE                                                                                                     \
     (__extension__({                                                                                                   \
         static const struct weft_site weft__site_ = {__FILE__, __func__, __LINE__, 0};                                 \
         &weft__site_;                                                                                                  \
     }))
-#endif
 
 #define WEFT__CAT_(a, b) a##b
 #define WEFT__CAT(a, b) WEFT__CAT_(a, b)

@@ -179,8 +179,7 @@ struct weft_tag_recv;
     })
 
 /* weft_chan_try_recv(c, &value[, &ok]) - see weft_chan_try_recv_untyped. */
-#define weft_chan_try_recv(...)                                                                                        \
-    WEFT__TRY_RECV_PICK(__VA_ARGS__, WEFT__TRY_RECV_OK, WEFT__TRY_RECV, 0, 0)(__VA_ARGS__)
+#define weft_chan_try_recv(...) WEFT__TRY_RECV_PICK(__VA_ARGS__, WEFT__TRY_RECV_OK, WEFT__TRY_RECV, 0, 0)(__VA_ARGS__)
 #define WEFT__TRY_RECV_PICK(c, pointer, ok, name, ...) name
 #define WEFT__TRY_RECV(c, pointer) WEFT__TRY_RECV_OK(c, pointer, NULL)
 #define WEFT__TRY_RECV_OK(c, pointer, ok)                                                                              \
@@ -223,7 +222,7 @@ struct weft_tag_recv;
 #define weft_chan_retain(c)                                                                                            \
     __extension__({                                                                                                    \
         WEFT__MUST_BE_CHAN(c);                                                                                         \
-        (__typeof__(c)) weft_chan_retain_untyped((void *)(c));                                                         \
+        (__typeof__(c))weft_chan_retain_untyped((void *)(c));                                                          \
     })
 #define weft_chan_release(c)                                                                                           \
     __extension__({                                                                                                    \

@@ -29,8 +29,8 @@ WEFT_BEGIN_DECLS
  *  Blocks: never. Callable from: goroutines and threads (while a run is going on).
  *  Ordering: what the caller did before happens before fn.
  *  Returns: 0, or -E2BIG, -ENOMEM, -EAGAIN as for weft_go. Source: DESIGN.md, larger values by copy. */
-WEFT_API int weft_go_copy_at(const struct weft_site *site, const struct weft_go_options *options, void (*fn)(void *copy),
-                             const void *value, size_t size);
+WEFT_API int weft_go_copy_at(const struct weft_site *site, const struct weft_go_options *options,
+                             void (*fn)(void *copy), const void *value, size_t size);
 
 /** weft_go_begin - first half of the weft_go macros: make the descriptor of a goroutine. Not to be called by hand.
  *  Parameters: fn; site, where; options or NULL; shape, WEFT__SHAPE of the arguments.
@@ -85,13 +85,15 @@ WEFT_END_DECLS
 #ifdef __clang__
 #define WEFT__STRICT_CALLS                                                                                             \
     _Pragma("clang diagnostic push") _Pragma("clang diagnostic error \"-Wincompatible-pointer-types\"")                \
-        _Pragma("clang diagnostic error \"-Wint-conversion\"") _Pragma("clang diagnostic error \"-Wfloat-conversion\"")
+        _Pragma("clang diagnostic error \"-Wint-conversion\"")                                                         \
+            _Pragma("clang diagnostic error \"-Wfloat-conversion\"")
 #define WEFT__STRICT_CALLS_END _Pragma("clang diagnostic pop")
 #else
 #define WEFT__STRICT_CALLS                                                                                             \
     _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic error \"-Wincompatible-pointer-types\"")                    \
-        _Pragma("GCC diagnostic error \"-Wint-conversion\"") _Pragma("GCC diagnostic error \"-Wdiscarded-qualifiers\"") \
-            _Pragma("GCC diagnostic error \"-Wfloat-conversion\"")
+        _Pragma("GCC diagnostic error \"-Wint-conversion\"")                                                           \
+            _Pragma("GCC diagnostic error \"-Wdiscarded-qualifiers\"")                                                 \
+                _Pragma("GCC diagnostic error \"-Wfloat-conversion\"")
 #define WEFT__STRICT_CALLS_END _Pragma("GCC diagnostic pop")
 #endif
 
@@ -106,7 +108,7 @@ WEFT_END_DECLS
     _Static_assert(!(__builtin_types_compatible_p(__typeof__(*weft__f), __typeof__(call)(int)) &&                      \
                      __builtin_types_compatible_p(__typeof__(*weft__f), __typeof__(call)(double))),                    \
                    "weft_go: the function needs a prototype; write f(void) for one that takes nothing")
-#define WEFT__GO_EXACT(call, ...) _Generic(weft__f, __typeof__(call) (*)(__VA_ARGS__) : 1, default : 0)
+#define WEFT__GO_EXACT(call, ...) _Generic(weft__f, __typeof__(call)(*)(__VA_ARGS__) : 1, default : 0)
 
 #define WEFT__GO_RUN(begin, extra, shape, ...)                                                                         \
     __typeof__(weft__f) weft__capture = (__typeof__(weft__f))begin((weft__function)weft__f, WEFT__SITE, extra, shape); \
@@ -117,165 +119,157 @@ WEFT_END_DECLS
     }                                                                                                                  \
     weft__capture ? 0 : weft_go_error();
 
-#define WEFT__GO_0(begin, extra, fn) \
-    __extension__({ \
-        __auto_type weft__f = (fn); \
-        WEFT__GO_FUNCTION(weft__f()); \
-        WEFT__GO_RUN(begin, extra, 0u | ((WEFT__GO_EXACT(weft__f(), void) && 1) ? WEFT__SHAPE_SIMPLE : 0u)) \
+#define WEFT__GO_0(begin, extra, fn)                                                                                   \
+    __extension__({                                                                                                    \
+        __auto_type weft__f = (fn);                                                                                    \
+        WEFT__GO_FUNCTION(weft__f());                                                                                  \
+        WEFT__GO_RUN(begin, extra, 0u | ((WEFT__GO_EXACT(weft__f(), void) && 1) ? WEFT__SHAPE_SIMPLE : 0u))            \
     })
-#define WEFT__GO_1(begin, extra, fn, a1) \
-    __extension__({ \
-        __auto_type weft__f = (fn); \
-        __auto_type weft__1 = (a1); \
-        WEFT__GO_ARGUMENT(weft__1); \
-        WEFT__GO_FUNCTION(weft__f(weft__1)); \
-        WEFT__GO_RUN(begin, extra, 1u | ((WEFT__GO_EXACT(weft__f(weft__1), __typeof__(weft__1)) && WEFT__IS_INTEGER(weft__1)) ? WEFT__SHAPE_SIMPLE : 0u), weft__1) \
+#define WEFT__GO_1(begin, extra, fn, a1)                                                                               \
+    __extension__({                                                                                                    \
+        __auto_type weft__f = (fn);                                                                                    \
+        __auto_type weft__1 = (a1);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__1);                                                                                    \
+        WEFT__GO_FUNCTION(weft__f(weft__1));                                                                           \
+        WEFT__GO_RUN(begin, extra,                                                                                     \
+                     1u | ((WEFT__GO_EXACT(weft__f(weft__1), __typeof__(weft__1)) && WEFT__IS_INTEGER(weft__1))        \
+                               ? WEFT__SHAPE_SIMPLE                                                                    \
+                               : 0u),                                                                                  \
+                     weft__1)                                                                                          \
     })
-#define WEFT__GO_2(begin, extra, fn, a1, a2) \
-    __extension__({ \
-        __auto_type weft__f = (fn); \
-        __auto_type weft__1 = (a1); \
-        __auto_type weft__2 = (a2); \
-        WEFT__GO_ARGUMENT(weft__1); \
-        WEFT__GO_ARGUMENT(weft__2); \
-        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2)); \
-        WEFT__GO_RUN(begin, extra, 2u | ((WEFT__GO_EXACT(weft__f(weft__1, weft__2), __typeof__(weft__1), __typeof__(weft__2)) && WEFT__IS_INTEGER(weft__1) && WEFT__IS_INTEGER(weft__2)) ? WEFT__SHAPE_SIMPLE : 0u), weft__1, weft__2) \
+#define WEFT__GO_2(begin, extra, fn, a1, a2)                                                                           \
+    __extension__({                                                                                                    \
+        __auto_type weft__f = (fn);                                                                                    \
+        __auto_type weft__1 = (a1);                                                                                    \
+        __auto_type weft__2 = (a2);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__1);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__2);                                                                                    \
+        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2));                                                                  \
+        WEFT__GO_RUN(begin, extra,                                                                                     \
+                     2u | ((WEFT__GO_EXACT(weft__f(weft__1, weft__2), __typeof__(weft__1), __typeof__(weft__2)) &&     \
+                            WEFT__IS_INTEGER(weft__1) && WEFT__IS_INTEGER(weft__2))                                    \
+                               ? WEFT__SHAPE_SIMPLE                                                                    \
+                               : 0u),                                                                                  \
+                     weft__1, weft__2)                                                                                 \
     })
-#define WEFT__GO_3(begin, extra, fn, a1, a2, a3) \
-    __extension__({ \
-        __auto_type weft__f = (fn); \
-        __auto_type weft__1 = (a1); \
-        __auto_type weft__2 = (a2); \
-        __auto_type weft__3 = (a3); \
-        WEFT__GO_ARGUMENT(weft__1); \
-        WEFT__GO_ARGUMENT(weft__2); \
-        WEFT__GO_ARGUMENT(weft__3); \
-        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3)); \
-        WEFT__GO_RUN(begin, extra, 3u | ((WEFT__GO_EXACT(weft__f(weft__1, weft__2, weft__3), __typeof__(weft__1), __typeof__(weft__2), __typeof__(weft__3)) && WEFT__IS_INTEGER(weft__1) && WEFT__IS_INTEGER(weft__2) && WEFT__IS_INTEGER(weft__3)) ? WEFT__SHAPE_SIMPLE : 0u), weft__1, weft__2, weft__3) \
+#define WEFT__GO_3(begin, extra, fn, a1, a2, a3)                                                                       \
+    __extension__({                                                                                                    \
+        __auto_type weft__f = (fn);                                                                                    \
+        __auto_type weft__1 = (a1);                                                                                    \
+        __auto_type weft__2 = (a2);                                                                                    \
+        __auto_type weft__3 = (a3);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__1);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__2);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__3);                                                                                    \
+        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3));                                                         \
+        WEFT__GO_RUN(begin, extra,                                                                                     \
+                     3u | ((WEFT__GO_EXACT(weft__f(weft__1, weft__2, weft__3), __typeof__(weft__1),                    \
+                                           __typeof__(weft__2), __typeof__(weft__3)) &&                                \
+                            WEFT__IS_INTEGER(weft__1) && WEFT__IS_INTEGER(weft__2) && WEFT__IS_INTEGER(weft__3))       \
+                               ? WEFT__SHAPE_SIMPLE                                                                    \
+                               : 0u),                                                                                  \
+                     weft__1, weft__2, weft__3)                                                                        \
     })
-#define WEFT__GO_4(begin, extra, fn, a1, a2, a3, a4) \
-    __extension__({ \
-        __auto_type weft__f = (fn); \
-        __auto_type weft__1 = (a1); \
-        __auto_type weft__2 = (a2); \
-        __auto_type weft__3 = (a3); \
-        __auto_type weft__4 = (a4); \
-        WEFT__GO_ARGUMENT(weft__1); \
-        WEFT__GO_ARGUMENT(weft__2); \
-        WEFT__GO_ARGUMENT(weft__3); \
-        WEFT__GO_ARGUMENT(weft__4); \
-        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4)); \
-        WEFT__GO_RUN(begin, extra, 4u | ((WEFT__GO_EXACT(weft__f(weft__1, weft__2, weft__3, weft__4), __typeof__(weft__1), __typeof__(weft__2), __typeof__(weft__3), __typeof__(weft__4)) && WEFT__IS_INTEGER(weft__1) && WEFT__IS_INTEGER(weft__2) && WEFT__IS_INTEGER(weft__3) && WEFT__IS_INTEGER(weft__4)) ? WEFT__SHAPE_SIMPLE : 0u), weft__1, weft__2, weft__3, weft__4) \
+#define WEFT__GO_4(begin, extra, fn, a1, a2, a3, a4)                                                                   \
+    __extension__({                                                                                                    \
+        __auto_type weft__f = (fn);                                                                                    \
+        __auto_type weft__1 = (a1);                                                                                    \
+        __auto_type weft__2 = (a2);                                                                                    \
+        __auto_type weft__3 = (a3);                                                                                    \
+        __auto_type weft__4 = (a4);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__1);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__2);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__3);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__4);                                                                                    \
+        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4));                                                \
+        WEFT__GO_RUN(begin, extra,                                                                                     \
+                     4u | ((WEFT__GO_EXACT(weft__f(weft__1, weft__2, weft__3, weft__4), __typeof__(weft__1),           \
+                                           __typeof__(weft__2), __typeof__(weft__3), __typeof__(weft__4)) &&           \
+                            WEFT__IS_INTEGER(weft__1) && WEFT__IS_INTEGER(weft__2) && WEFT__IS_INTEGER(weft__3) &&     \
+                            WEFT__IS_INTEGER(weft__4))                                                                 \
+                               ? WEFT__SHAPE_SIMPLE                                                                    \
+                               : 0u),                                                                                  \
+                     weft__1, weft__2, weft__3, weft__4)                                                               \
     })
-#define WEFT__GO_5(begin, extra, fn, a1, a2, a3, a4, a5) \
-    __extension__({ \
-        __auto_type weft__f = (fn); \
-        __auto_type weft__1 = (a1); \
-        __auto_type weft__2 = (a2); \
-        __auto_type weft__3 = (a3); \
-        __auto_type weft__4 = (a4); \
-        __auto_type weft__5 = (a5); \
-        WEFT__GO_ARGUMENT(weft__1); \
-        WEFT__GO_ARGUMENT(weft__2); \
-        WEFT__GO_ARGUMENT(weft__3); \
-        WEFT__GO_ARGUMENT(weft__4); \
-        WEFT__GO_ARGUMENT(weft__5); \
-        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5)); \
-        WEFT__GO_RUN(begin, extra, 5u, weft__1, weft__2, weft__3, weft__4, weft__5) \
+#define WEFT__GO_5(begin, extra, fn, a1, a2, a3, a4, a5)                                                               \
+    __extension__({                                                                                                    \
+        __auto_type weft__f = (fn);                                                                                    \
+        __auto_type weft__1 = (a1);                                                                                    \
+        __auto_type weft__2 = (a2);                                                                                    \
+        __auto_type weft__3 = (a3);                                                                                    \
+        __auto_type weft__4 = (a4);                                                                                    \
+        __auto_type weft__5 = (a5);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__1);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__2);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__3);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__4);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__5);                                                                                    \
+        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5));                                       \
+        WEFT__GO_RUN(begin, extra, 5u, weft__1, weft__2, weft__3, weft__4, weft__5)                                    \
     })
-#define WEFT__GO_6(begin, extra, fn, a1, a2, a3, a4, a5, a6) \
-    __extension__({ \
-        __auto_type weft__f = (fn); \
-        __auto_type weft__1 = (a1); \
-        __auto_type weft__2 = (a2); \
-        __auto_type weft__3 = (a3); \
-        __auto_type weft__4 = (a4); \
-        __auto_type weft__5 = (a5); \
-        __auto_type weft__6 = (a6); \
-        WEFT__GO_ARGUMENT(weft__1); \
-        WEFT__GO_ARGUMENT(weft__2); \
-        WEFT__GO_ARGUMENT(weft__3); \
-        WEFT__GO_ARGUMENT(weft__4); \
-        WEFT__GO_ARGUMENT(weft__5); \
-        WEFT__GO_ARGUMENT(weft__6); \
-        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6)); \
-        WEFT__GO_RUN(begin, extra, 6u, weft__1, weft__2, weft__3, weft__4, weft__5, weft__6) \
+#define WEFT__GO_6(begin, extra, fn, a1, a2, a3, a4, a5, a6)                                                           \
+    __extension__({                                                                                                    \
+        __auto_type weft__f = (fn);                                                                                    \
+        __auto_type weft__1 = (a1);                                                                                    \
+        __auto_type weft__2 = (a2);                                                                                    \
+        __auto_type weft__3 = (a3);                                                                                    \
+        __auto_type weft__4 = (a4);                                                                                    \
+        __auto_type weft__5 = (a5);                                                                                    \
+        __auto_type weft__6 = (a6);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__1);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__2);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__3);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__4);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__5);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__6);                                                                                    \
+        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6));                              \
+        WEFT__GO_RUN(begin, extra, 6u, weft__1, weft__2, weft__3, weft__4, weft__5, weft__6)                           \
     })
-#define WEFT__GO_7(begin, extra, fn, a1, a2, a3, a4, a5, a6, a7) \
-    __extension__({ \
-        __auto_type weft__f = (fn); \
-        __auto_type weft__1 = (a1); \
-        __auto_type weft__2 = (a2); \
-        __auto_type weft__3 = (a3); \
-        __auto_type weft__4 = (a4); \
-        __auto_type weft__5 = (a5); \
-        __auto_type weft__6 = (a6); \
-        __auto_type weft__7 = (a7); \
-        WEFT__GO_ARGUMENT(weft__1); \
-        WEFT__GO_ARGUMENT(weft__2); \
-        WEFT__GO_ARGUMENT(weft__3); \
-        WEFT__GO_ARGUMENT(weft__4); \
-        WEFT__GO_ARGUMENT(weft__5); \
-        WEFT__GO_ARGUMENT(weft__6); \
-        WEFT__GO_ARGUMENT(weft__7); \
-        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7)); \
-        WEFT__GO_RUN(begin, extra, 7u, weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7) \
+#define WEFT__GO_7(begin, extra, fn, a1, a2, a3, a4, a5, a6, a7)                                                       \
+    __extension__({                                                                                                    \
+        __auto_type weft__f = (fn);                                                                                    \
+        __auto_type weft__1 = (a1);                                                                                    \
+        __auto_type weft__2 = (a2);                                                                                    \
+        __auto_type weft__3 = (a3);                                                                                    \
+        __auto_type weft__4 = (a4);                                                                                    \
+        __auto_type weft__5 = (a5);                                                                                    \
+        __auto_type weft__6 = (a6);                                                                                    \
+        __auto_type weft__7 = (a7);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__1);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__2);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__3);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__4);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__5);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__6);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__7);                                                                                    \
+        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7));                     \
+        WEFT__GO_RUN(begin, extra, 7u, weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7)                  \
     })
-#define WEFT__GO_8(begin, extra, fn, a1, a2, a3, a4, a5, a6, a7, a8) \
-    __extension__({ \
-        __auto_type weft__f = (fn); \
-        __auto_type weft__1 = (a1); \
-        __auto_type weft__2 = (a2); \
-        __auto_type weft__3 = (a3); \
-        __auto_type weft__4 = (a4); \
-        __auto_type weft__5 = (a5); \
-        __auto_type weft__6 = (a6); \
-        __auto_type weft__7 = (a7); \
-        __auto_type weft__8 = (a8); \
-        WEFT__GO_ARGUMENT(weft__1); \
-        WEFT__GO_ARGUMENT(weft__2); \
-        WEFT__GO_ARGUMENT(weft__3); \
-        WEFT__GO_ARGUMENT(weft__4); \
-        WEFT__GO_ARGUMENT(weft__5); \
-        WEFT__GO_ARGUMENT(weft__6); \
-        WEFT__GO_ARGUMENT(weft__7); \
-        WEFT__GO_ARGUMENT(weft__8); \
-        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7, weft__8)); \
-        WEFT__GO_RUN(begin, extra, 8u, weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7, weft__8) \
+#define WEFT__GO_8(begin, extra, fn, a1, a2, a3, a4, a5, a6, a7, a8)                                                   \
+    __extension__({                                                                                                    \
+        __auto_type weft__f = (fn);                                                                                    \
+        __auto_type weft__1 = (a1);                                                                                    \
+        __auto_type weft__2 = (a2);                                                                                    \
+        __auto_type weft__3 = (a3);                                                                                    \
+        __auto_type weft__4 = (a4);                                                                                    \
+        __auto_type weft__5 = (a5);                                                                                    \
+        __auto_type weft__6 = (a6);                                                                                    \
+        __auto_type weft__7 = (a7);                                                                                    \
+        __auto_type weft__8 = (a8);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__1);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__2);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__3);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__4);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__5);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__6);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__7);                                                                                    \
+        WEFT__GO_ARGUMENT(weft__8);                                                                                    \
+        WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7, weft__8));            \
+        WEFT__GO_RUN(begin, extra, 8u, weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7, weft__8)         \
     })
 
-#else /* C++: the arguments travel as a copied tuple. */
-
-template <class Function, class... Arguments> struct weft__call;
-template <class Function> struct weft__call<Function> {
-    template <class... Done> void apply(Function fn, Done... done) const { fn(done...); }
-};
-template <class Function, class First, class... Rest> struct weft__call<Function, First, Rest...> {
-    First first;
-    weft__call<Function, Rest...> rest;
-    template <class... Done> void apply(Function fn, Done... done) const { rest.apply(fn, done..., first); }
-};
-template <class Function, class... Arguments> struct weft__bound {
-    Function fn;
-    weft__call<Function, Arguments...> arguments;
-    static void start(void *copy)
-    {
-        weft__bound *self = static_cast<weft__bound *>(copy);
-        self->arguments.apply(self->fn);
-    }
-};
-template <class Result, class... Parameters, class... Arguments>
-int weft__go(const struct weft_site *site, const struct weft_go_options *options, Result (*fn)(Parameters...),
-             Arguments... arguments)
-{
-    using bound = weft__bound<Result (*)(Parameters...), Parameters...>;
-    static_assert(__is_trivially_copyable(bound), "weft_go: arguments are copied as bytes; pass a pointer instead");
-    bound value{fn, {arguments...}};
-    return weft_go_copy_at(site, options, &bound::start, &value, sizeof value);
-}
-
-#define weft_go(...) weft__go(WEFT__SITE, nullptr, __VA_ARGS__)
-
+#else
+#include <weft/go_cpp.h>
 #endif
 
 #endif

@@ -89,7 +89,8 @@ static inline void weft__blocking_leave(const int *entered)
         weft_blocking_end();
 }
 #define weft_blocking                                                                                                  \
-    for (int weft__in_ __attribute__((unused, cleanup(weft__blocking_leave))) = (weft_blocking_begin(), 1), weft__once_ = 1;   \
+    for (int weft__in_ __attribute__((unused, cleanup(weft__blocking_leave))) = (weft_blocking_begin(), 1),            \
+                                              weft__once_ = 1;                                                         \
          weft__once_; weft__once_ = 0)
 
 #endif

@@ -54,6 +54,7 @@ WEFT_END_DECLS
     weft_select((struct weft_select_case[]){__VA_ARGS__},                                                              \
                 sizeof((struct weft_select_case[]){__VA_ARGS__}) / sizeof(struct weft_select_case))
 
+/* clang-format off */
 #define WEFT__CHECKED(...) (0 * sizeof(struct { int weft__checked; __VA_ARGS__; }))
 
 /* weft_on_recv(c, &value[, &ok]) - &value may be NULL. */
@@ -75,6 +76,7 @@ WEFT_END_DECLS
                                                   WEFT__CHECKED(WEFT__MUST_SEND(c); WEFT__MUST_STORE(c, value_))),     \
         .channel = (void *)(c),                                                                                        \
         .value = (weft_chan_element(c)[1]){(value_)}})
+/* clang-format on */
 
 /* weft_on_timeout(duration in ns), weft_otherwise() - Go's default */
 #define weft_on_timeout(duration_)                                                                                     \

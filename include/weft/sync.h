@@ -20,9 +20,11 @@ typedef struct weft_once {
     uint64_t opaque[4];
 } weft_once;
 
+/* clang-format off */
 #define WEFT_WAITGROUP_INIT {{0}}
 #define WEFT_MUTEX_INIT {{0}}
 #define WEFT_ONCE_INIT {{0}}
+/* clang-format on */
 
 WEFT_BEGIN_DECLS
 
@@ -80,6 +82,17 @@ WEFT_END_DECLS
  * ended (by return or weft_exit; a panic ends the process first). If the spawn fails nothing was counted. */
 #ifndef __cplusplus
 #define weft_waitgroup_go(wg, ...) WEFT__GO(weft_waitgroup_go_begin, (wg), __VA_ARGS__)
+#else
+struct weft__waitgroup_starter {
+    const weft_site *site;
+    weft_waitgroup *wg;
+
+    int operator()(void (*fn)(void *copy), const void *value, size_t size) const
+    {
+        return weft_waitgroup_go_copy_at(site, wg, fn, value, size);
+    }
+};
+#define weft_waitgroup_go(wg, ...) weft__go(weft__waitgroup_starter{WEFT__SITE, (wg)}, __VA_ARGS__)
 #endif
 
 #endif

@@ -11,13 +11,13 @@
 
 /* Memory. Sizes in bytes, multiples of the page size where pages are meant. */
 size_t weft__port_page_size(void);
-void *weft__port_reserve(size_t size);               /* private, zeroed, MAP_NORESERVE, no huge pages; NULL: refused */
-void weft__port_release(void *base, size_t size);    /* give address space back */
+void *weft__port_reserve(size_t size);            /* private, zeroed, MAP_NORESERVE, no huge pages; NULL: refused */
+void weft__port_release(void *base, size_t size); /* give address space back */
 int weft__port_guard_install(void *const *bases, size_t count, size_t size); /* MADV_GUARD_INSTALL on each; batched */
-int weft__port_protect(void *base, size_t size);     /* PROT_NONE: the fallback guard */
+int weft__port_protect(void *base, size_t size);                             /* PROT_NONE: the fallback guard */
 void weft__port_discard(void *const *bases, const size_t *sizes, size_t count); /* MADV_DONTNEED on each; batched */
-long weft__port_map_limit(void);                     /* vm.max_map_count; 65530 if it cannot be read */
-long weft__port_map_count(void);                     /* mappings of this process now; -1 unknown */
+long weft__port_map_limit(void); /* vm.max_map_count; 65530 if it cannot be read */
+long weft__port_map_count(void); /* mappings of this process now; -1 unknown */
 
 /* Allocation: plain malloc and free, here so that every caller's failure is looked at. */
 void *weft__port_alloc(size_t size, size_t alignment); /* uninitialised, NULL without memory */
@@ -35,8 +35,8 @@ int64_t weft__port_now(void);
 int weft__port_thread_start(void *(*fn)(void *), void *arg, size_t stack_size); /* 0, -EAGAIN, -ENOMEM ... */
 void weft__port_thread_yield(void);
 void weft__port_thread_sleep(int64_t duration);
-int weft__port_processors(void);      /* by affinity mask and cgroup quota (rounded up), at least 1 */
-int weft__port_thread_count(void);    /* threads of this process; -1 unknown */
+int weft__port_processors(void);   /* by affinity mask and cgroup quota (rounded up), at least 1 */
+int weft__port_thread_count(void); /* threads of this process; -1 unknown */
 
 /* Files: the first line of a small file such as those in /proc; -errno. buffer is NUL-terminated. */
 int weft__port_read_file(const char *path, char *buffer, size_t size);

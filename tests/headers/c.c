@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every macro of the public headers, compiled (not run) by scripts/check-headers as C11, gnu11, gnu17 and gnu2x. */
+#include <weft/words.h>
+
+#include <stdio.h>
+
+struct result {
+    int worker, job;
+};
+
+enum colour { RED, GREEN };
+
+static void nothing(void)
+{
+}
+
+static int one(long value)
+{
+    return (int)value;
+}
+
+static void mixed(int a, double b, const char *c, unsigned char d, float e, enum colour f, void *g, int64_t h)
+{
+    printf("%d %f %s %d %f %d %p %lld\n", a, b, c, d, (double)e, (int)f, g, (long long)h);
+}
+
+static void copied(void *copy)
+{
+    struct result *result = copy;
+    printf("%d\n", result->job);
+}
+
+static void worker(int id, recv_chan(int) jobs, send_chan(struct result) results)
+{
+    chan_range(int, job, jobs)
+    {
+        if (job == 3)
+            continue;
+        weft_blocking {
+            putchar('.');
+        }
+        chan_send(results, ((struct result){id, job}));
+    }
+}
+
+static void said(void *text)
+{
+    puts(text);
+}
+
+static int app(int argc, char **argv)
+{
+    chan(int) jobs = chan_make(int, 10);
+    chan(struct result) results = chan_make(struct result, 10);
+    chan(const char *) names = chan_make(const char *, 0);
+    weft_waitgroup wg = WEFT_WAITGROUP_INIT;
+    struct result result = {0, 0}, many[2];
+    bool ok;
+    int i;
+    char word[] = "scope";
+
+    (void)argc;
+    (void)argv;
+    defer(said, word);
+    go(nothing);
+    go(one, 1);
+    go(mixed, 1, 2.0, "three", 4, 5.0f, GREEN, NULL, 8);
+    if (go_with(((struct weft_go_options){.name = "named", .stack_size = 1 << 16}), one, 2L) != 0)
+        return 1;
+    weft_go_copy(copied, &result, sizeof result);
+    for (i = 0; i < 3; i++)
+        weft_waitgroup_go(&wg, worker, i, recv_only(jobs), send_only(results));
+    chan_send(jobs, i);
+    chan_try_send(jobs, 4);
+    chan_send(names, "constant");
+    chan_close(jobs);
+    result = chan_recv(results);
+    ok = chan_recv(results, &result);
+    ok = chan_try_recv(results, &result) && ok;
+    ok = chan_try_recv(results, NULL, &ok);
+    switch (chan_select(on_recv(results, &result), on_recv(jobs, &i, &ok), on_send(jobs, 5), on_timeout(WEFT_SECOND),
+                        otherwise())) {
+    case 0:
+        break;
+    default:
+        weft_yield();
+    }
+    weft_map_stream(WEFT_MAP_ORDERED, 2, jobs, results, NULL, NULL);
+    weft_map(0, NULL, 0, many, sizeof many[0], 2, NULL, NULL);
+    ok = chan_recv(weft_after(WEFT_MILLISECOND)) > 0;
+    printf("%zu %zu %d\n", chan_len(jobs), chan_cap(results), ok);
+    chan_release(chan_retain(jobs));
+    chan_free(names);
+    chan_free(results);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    return weft_run(app, argc, argv);
+}
