@@ -13,14 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && defined(__LP64__)
 #include "x86_64/layout.h"
-#elif defined(__aarch64__)
+#elif defined(__aarch64__) && defined(__LP64__) && !defined(__AARCH64EB__)
 #include "aarch64/layout.h"
-#elif defined(__riscv) && __riscv_xlen == 64
+#elif defined(__riscv) && __riscv_xlen == 64 && defined(__riscv_float_abi_double)
 #include "riscv64/layout.h"
 #else
-#error "weft: this processor is not supported (x86_64, aarch64 and riscv64 are)"
+#error "weft: this processor or ABI is not supported (x86_64, aarch64 and riscv64 with lp64d are)"
 #endif
 
 /* The argument registers and words of one call, as layout.h lays them out:
@@ -36,11 +36,12 @@ struct weft__arguments {
 
 /* Suspend the running context, store its stack pointer in *from, and resume the one at to (a value that an earlier switch
  * stored, or that weft__arch_prepare made). value is what the resumed switch returns (or what the entry is given).
- * Callee-saved registers and floating-point control (rounding, exception masks) belong to the context. */
+ * Callee-saved registers and floating-point control (rounding, exception masks) belong to the context; exception flags do
+ * not, as no ABI keeps them across a call. */
 void *weft__arch_switch(void **from, void *to, void *value);
 
-/* Make a context that, when it is first switched to, calls entry(value) on the stack that ends (exclusively) at top,
- * 16-byte aligned. entry never returns. It inherits the floating-point control state of the caller of prepare. Backtraces
+/* Make a context that, when it is first switched to, calls entry(value) on the stack that ends (exclusively) at top; the
+ * stack pointer is aligned to 16 bytes, whatever top is. entry never returns. It inherits the floating-point control state of the caller of prepare. Backtraces
  * end at entry. Returns the stack pointer to switch to. */
 void *weft__arch_prepare(void *top, void (*entry)(void *value));
 
