@@ -105,6 +105,8 @@ TEST_HELPER void test_run(int (*app)(int argc, char **argv))
         test_run_at(processors, app);
 }
 
+#ifndef __cplusplus /* the C++ tests end no process */
+
 /* --- child processes ------------------------------------------------------------------------------------------------ */
 
 struct test_child {
@@ -277,6 +279,8 @@ TEST_HELPER bool test_matches(const char *text, const char *regex)
         ck_assert_msg(!regex_ || test_matches(child_->err, regex_), "standard error is not like %s:\n%s",              \
                       regex_ ? regex_ : "", child_->err);                                                              \
     } while (0)
+
+#endif
 
 /* --- main ------------------------------------------------------------------------------------------------------------ */
 

@@ -33,11 +33,11 @@ static void copied(void *copy)
 
 static void worker(int id, recv_chan(int) jobs, send_chan(struct result) results)
 {
-    chan_range(int, job, jobs)
-    {
+    chan_range(int, job, jobs) {
         if (job == 3)
             continue;
-        weft_blocking {
+        weft_blocking
+        {
             putchar('.');
         }
         chan_send(results, ((struct result){id, job}));

@@ -89,11 +89,13 @@ int spawn_all()
     go(pointer, 1L, "text", 2.0);
     go(quiet, 1);
     go([captured] { (void)captured; });
-    go([&captured, &mutex](long by) {
-        weft_mutex_lock(&mutex);
-        captured += static_cast<int>(by);
-        weft_mutex_unlock(&mutex);
-    }, 1);
+    go(
+        [&captured, &mutex](long by) {
+            weft_mutex_lock(&mutex);
+            captured += static_cast<int>(by);
+            weft_mutex_unlock(&mutex);
+        },
+        1);
     go(take_large, values, 1);
     weft_go_options options = {"named", 1 << 16};
     go_with(options, nothing);
@@ -103,7 +105,8 @@ int spawn_all()
     weft_waitgroup_go(&wg, [&captured] { captured++; });
     weft_go_copy(say, &values, sizeof values);
     weft_waitgroup_wait(&wg);
-    weft_blocking {
+    weft_blocking
+    {
         captured++;
     }
 #if REFUSE == 1
