@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * blocking.c - weft_blocking sections: the processor is handed on before the thread blocks.
+ *
+ * In a section the machine keeps its goroutine and has no processor. On the way out it takes any processor that there is room
+ * for; otherwise the goroutine goes to the global queue and the machine to the idle list. */
+#include <weft/run.h>
+
+#include "port/port.h"
+#include "sched/runtime.h"
+
+static const struct weft__wait_reason in_section = {.text = "blocking call"};
+
+static bool has_work(struct processor *p)
+{
+    return !runq_is_empty(&p->queue) || weft__load_relaxed(&weft__rt.global_count) > 0 || /* hints; under the lock */
+           weft__timers_earliest() < weft__rt.timekeeper_until;
+}
+
+void weft_blocking_begin(void)
+{
+    struct machine *m = weft__machine();
+    if (m == NULL || m->g == NULL || m->sections++ > 0 || m->p == NULL)
+        return;
+    m->g->task.reason = &in_section;
+    m->g->task.object = NULL;
+    weft__store_relaxed(&m->g->state, WEFT__BLOCKED); /* for reports */
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    struct processor *p = m->p;
+    weft__processor_release(m);
+    weft__rt.blocked_count++;
+    bool work = has_work(p);
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    if (work)
+        weft__wake_processor();
+}
+
+static void commit_to_global(void *arg)
+{
+    runnable r = runnable_of_goroutine(arg);
+    runnable_set_next(r, RUNNABLE_NONE);
+    weft__inject(r, r, 1);
+}
+
+void weft_blocking_end(void)
+{
+    struct machine *m = weft__machine();
+    if (m == NULL || m->g == NULL || m->sections == 0 || --m->sections > 0)
+        return;
+    struct goroutine *g = m->g;
+    bool in_time = false;
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    weft__rt.blocked_count--;
+    if (!m->lost && weft__load_relaxed(&weft__rt.stopping) == 0 && /* written under the lock */
+        (m->p = weft__processor_acquire(m)) != NULL)
+        in_time = true;
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    g->task.reason = NULL;
+    if (in_time) {
+        weft__store_relaxed(&g->state, WEFT__RUNNING); /* for reports */
+        return;
+    }
+    weft__store_relaxed(&g->state, WEFT__RUNNABLE); /* for reports */
+    weft__suspend(m, g, m->lost ? NULL : commit_to_global, g);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * park.c - park and ready: how a goroutine leaves its machine and comes back.
+ *
+ * A goroutine that parks goes straight to the next one where that is known (run-next or the own queue), and to the
+ * machine's scheduler loop otherwise. Either way its commit step runs on the context that follows, when its own is saved:
+ *
+ *      g: park(commit)  --switch-->  next: finish_switch() = commit(): unlock; from here on g may be resumed anywhere
+ *
+ * The machine is not looked up again after a switch: whoever resumes a context hands it its own machine. */
+#include <weft/run.h>
+
+#include "port/port.h"
+#include "sched/runtime.h"
+
+/* Scheduling points between looks at the clock and at the global queue. A power of two; the queue's is a multiple. */
+#define CLOCK_EVERY 16u
+#define GLOBAL_EVERY 64u
+
+static inline void set_state(struct goroutine *g, enum weft__state state)
+{
+    weft__store_relaxed(&g->state, state); /* only reports read it while g is not ours */
+}
+
+void weft__finish_switch(struct machine *m)
+{
+    weft__commit commit = m->commit;
+    if (commit != NULL) {
+        m->commit = NULL;
+        commit(m->commit_arg);
+    }
+}
+
+static bool is_time_for_slow_path(struct processor *p, uint32_t tick)
+{
+    if (tick % GLOBAL_EVERY == 0 && weft__load_relaxed(&weft__rt.global_count) > 0) /* a hint */
+        return true;
+    int64_t next = weft__load_relaxed(&p->timers.next); /* a hint: the watchdog sees what is missed here */
+    return next != NEVER && weft__port_now() >= next;
+}
+
+runnable weft__next_local(struct processor *p)
+{
+    uint32_t tick = weft__load_relaxed(&p->tick) + 1; /* own variable */
+    weft__store_relaxed(&p->tick, tick);              /* the watchdog only compares it */
+    if (WEFT__UNLIKELY(weft__load_relaxed(&p->attention) != 0)) /* acted on under lock, later */
+        return RUNNABLE_NONE;
+    if (tick % CLOCK_EVERY == 0 && is_time_for_slow_path(p, tick))
+        return RUNNABLE_NONE;
+    runnable r = runq_take_next(&p->queue);
+    if (r == RUNNABLE_NONE && (r = runq_get(&p->queue)) != RUNNABLE_NONE)
+        weft__store_relaxed(&p->slice, weft__load_relaxed(&p->slice) + 1); /* as tick */
+    return r;
+}
+
+/* What a runnable is resumed as; NULL if there is no stack for it now (it went back to the global queue). */
+static struct goroutine *take(struct machine *m, runnable r)
+{
+    if (!runnable_is_spawn(r))
+        return runnable_goroutine(r);
+    struct goroutine *g = weft__spawn_bind(m, runnable_spawn(r));
+    if (WEFT__UNLIKELY(g == NULL)) {
+        weft__inject(r, r, 1);
+        weft__port_thread_yield(); /* the last stacks are in the caches of machines that are about to go idle */
+    }
+    return g;
+}
+
+/* Leave from (NULL: the scheduler loop) for to (NULL: the scheduler loop). Returns on from's next turn. */
+static inline void switch_to(struct machine *m, struct goroutine *from, struct goroutine *to)
+{
+    m->g = to;
+    if (to != NULL)
+        set_state(to, WEFT__RUNNING);
+    if (WEFT__UNLIKELY(weft__tools_active))
+        weft__tools_leave(&m->tools, from, to, false);
+    m = weft__arch_switch(from != NULL ? &from->sp : &m->sp, to != NULL ? to->sp : m->sp, m);
+    if (WEFT__UNLIKELY(weft__tools_active))
+        weft__tools_arrive(&m->tools, from);
+    weft__finish_switch(m);
+}
+
+void weft__suspend(struct machine *m, struct goroutine *g, weft__commit commit, void *arg)
+{
+    m->commit = commit;
+    m->commit_arg = arg;
+    runnable r = m->p != NULL ? weft__next_local(m->p) : RUNNABLE_NONE;
+    switch_to(m, g, r != RUNNABLE_NONE ? take(m, r) : NULL);
+}
+
+void weft__resume_from_loop(struct machine *m, runnable r)
+{
+    struct goroutine *g = take(m, r);
+    if (g != NULL)
+        switch_to(m, NULL, g);
+}
+
+struct weft__task *weft__self(void)
+{
+    struct machine *m = weft__machine();
+    return WEFT__LIKELY(m != NULL && m->g != NULL) ? &m->g->task : weft__thread_self();
+}
+
+void weft__park(struct weft__task *self, const struct weft__wait_reason *reason, void *object, weft__commit commit,
+                void *arg)
+{
+    self->reason = reason;
+    self->object = object;
+    if (WEFT__UNLIKELY(self->is_thread)) {
+        weft__thread_park(self, commit, arg, NEVER, NULL);
+        return;
+    }
+    set_state(task_goroutine(self), WEFT__WAITING);
+    weft__suspend(weft__machine(), task_goroutine(self), commit, arg);
+}
+
+/* ---- ready ---- */
+
+void weft__put_tail(struct processor *p, runnable r)
+{
+    while (WEFT__UNLIKELY(!runq_put(&p->queue, r))) {
+        runnable first, last;
+        uint32_t count = runq_shed(&p->queue, &first, &last);
+        if (count > 0) {
+            runnable_set_next(last, r);
+            runnable_set_next(r, RUNNABLE_NONE);
+            weft__inject(first, r, count + 1);
+            return;
+        }
+    }
+}
+
+void weft__make_runnable(runnable r)
+{
+    struct machine *m = weft__machine();
+    struct processor *p = m != NULL ? m->p : NULL;
+    if (WEFT__UNLIKELY(p == NULL)) {
+        runnable_set_next(r, RUNNABLE_NONE);
+        weft__inject(r, r, 1);
+        return;
+    }
+    /* A lone run-next wakes nobody: the caller most likely parks soon and runs it itself, while waking another core costs
+     * far more. If it does not, the watchdog opens the slot to thieves. */
+    runnable old = runq_put_next(&p->queue, r);
+    if (old != RUNNABLE_NONE) {
+        weft__put_tail(p, old);
+        weft__wake_for(p);
+    }
+}
+
+void weft__ready(struct weft__task *task)
+{
+    if (WEFT__UNLIKELY(task->is_thread)) {
+        weft__thread_ready(task);
+        return;
+    }
+    set_state(task_goroutine(task), WEFT__RUNNABLE);
+    weft__make_runnable(runnable_of_goroutine(task_goroutine(task)));
+}
+
+/* ---- yield ---- */
+
+static void commit_to_tail(void *arg)
+{
+    struct machine *m = weft__machine();
+    runnable r = runnable_of_goroutine(arg);
+    /* Behind everything that is runnable: the own queue's tail is that as long as the global queue is empty (P-03). */
+    if (m->p != NULL && weft__load_relaxed(&weft__rt.global_count) == 0) { /* a hint */
+        weft__put_tail(m->p, r);
+        return;
+    }
+    runnable_set_next(r, RUNNABLE_NONE);
+    weft__inject(r, r, 1);
+}
+
+static const struct weft__wait_reason yielded = {.text = "runnable"};
+
+void weft_yield(void)
+{
+    struct machine *m = weft__machine();
+    if (m == NULL || m->g == NULL || m->sections > 0) {
+        weft__port_thread_yield();
+        return;
+    }
+    struct goroutine *g = m->g;
+    /* Nothing else to run here: stay. */
+    if (m->p != NULL && runq_is_empty(&m->p->queue) && weft__load_relaxed(&weft__rt.global_count) == 0 &&
+        weft__load_relaxed(&m->p->attention) == 0 && weft__load_relaxed(&m->p->timers.next) == NEVER) {
+        weft__store_relaxed(&m->p->tick, weft__load_relaxed(&m->p->tick) + 1); /* a scheduling point all the same */
+        return;
+    }
+    g->task.reason = &yielded;
+    set_state(g, WEFT__RUNNABLE);
+    weft__suspend(m, g, commit_to_tail, g);
+}
+
+void weft__yield_to_ready(void)
+{
+    struct machine *m = weft__machine();
+    if (m == NULL || m->g == NULL || m->p == NULL || weft__load_relaxed(&m->p->queue.next) == RUNNABLE_NONE)
+        return; /* own slot: only a thief empties it */
+    m->g->task.reason = &yielded;
+    set_state(m->g, WEFT__RUNNABLE);
+    weft__suspend(m, m->g, commit_to_tail, m->g);
+}
+
+bool weft__may_spin(void)
+{
+    struct machine *m = weft__machine();
+    if (m == NULL || m->p == NULL)
+        return false;
+    /* Hints all: another processor is at work and nothing waits here. */
+    return weft__load_relaxed(&weft__rt.processor_count) > 1 &&
+           weft__rt.target > 1 && weft__load_relaxed(&weft__rt.room) + 1 < weft__rt.target && runq_is_empty(&m->p->queue);
+}
+
+/* ---- deadlines ---- */
+
+struct deadline {
+    struct weft__timer timer;
+    struct weft__task *task;
+    weft__claim *claim;
+    weft__commit commit;
+    void *commit_arg;
+    int64_t when;
+};
+
+static bool deadline_passed(struct weft__timer *timer, int64_t now)
+{
+    struct deadline *deadline = (struct deadline *)timer;
+    (void)now;
+    if (weft__claim_try(deadline->claim, WEFT__CLAIMED_BY_TIME))
+        weft__ready(deadline->task);
+    return false;
+}
+
+/* The timer is armed before the caller's own commit step, which lets wakers at the task; the frame lives until the task has
+ * passed weft__timer_remove, which waits for the heap's lock. */
+static void commit_deadline(void *arg)
+{
+    struct deadline *deadline = arg;
+    weft__timer_arm_and(&deadline->timer, deadline->when, deadline->commit, deadline->commit_arg);
+}
+
+void weft__park_until(struct weft__task *self, const struct weft__wait_reason *reason, void *object,
+                      weft__commit commit, void *arg, int64_t when, weft__claim *claim)
+{
+    if (when == NEVER) {
+        weft__park(self, reason, object, commit, arg);
+        return;
+    }
+    self->reason = reason;
+    self->object = object;
+    if (WEFT__UNLIKELY(self->is_thread)) {
+        weft__thread_park(self, commit, arg, when, claim);
+        return;
+    }
+    struct deadline deadline = {
+        .timer = {.fire = deadline_passed, .keeps_alive = true},
+        .task = self,
+        .claim = claim,
+        .commit = commit,
+        .commit_arg = arg,
+        .when = when,
+    };
+    set_state(task_goroutine(self), WEFT__WAITING);
+    weft__suspend(weft__machine(), task_goroutine(self), commit_deadline, &deadline);
+    weft__timer_remove(&deadline.timer);
+}
+
+int64_t weft__deadline(int64_t duration)
+{
+    int64_t now = weft__port_now(), when;
+    if (duration <= 0)
+        return now;
+    return __builtin_add_overflow(now, duration, &when) ? NEVER : when;
+}

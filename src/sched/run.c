@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * run.c - the start and the end of a run, and its settings.
+ *
+ * End: the main function sets stopping and wakes the watchdog, which returns here. Idle machines are woken and end; busy ones
+ * end at their next scheduling point. After GRACE the ones that are still away (in a blocking call, in a long computation)
+ * are given up: they keep their goroutine's stack, their processor and their struct machine for ever, find ATTENTION_STOP
+ * or lost when they come back, and end. All other goroutines are forgotten: their waiters are unlinked from the
+ * channels they wait on (reason->abandon), their stacks are free again. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weft/run.h>
+
+#include "port/port.h"
+#include "sched/runtime.h"
+
+#define GRACE (10 * WEFT_MILLISECOND)
+#define MAIN_STACK ((size_t)8 << 20)
+
+static int procs_wanted; /* by weft_procs; 0: not said */
+
+void weft__sched_set_hooks(const struct weft__sched_hooks *hooks)
+{
+    weft__rt.hooks = hooks;
+}
+
+/* ---- settings ---- */
+
+static long setting_number(const char *name, long low, long high)
+{
+    const char *text = getenv(name);
+    if (text == NULL || *text == 0)
+        return 0;
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (*end != 0 || value < low || value > high) {
+        weft__warn("%s=%s is ignored: it takes a number from %ld to %ld", name, text, low, high);
+        return 0;
+    }
+    return value;
+}
+
+static int procs_default(void)
+{
+    if (procs_wanted > 0)
+        return procs_wanted;
+    int n = (int)setting_number("WEFT_PROCS", 1, PROCS_MAX);
+    if (n == 0)
+        n = weft__port_processors();
+    return n > PROCS_MAX ? PROCS_MAX : n;
+}
+
+static void read_stack_settings(void)
+{
+    const char *text = getenv("WEFT_STACK");
+    if (text != NULL && *text != 0) {
+        char *end;
+        unsigned long long bytes = strtoull(text, &end, 10);
+        if (*end == 'K' || *end == 'k')
+            bytes <<= 10, end++;
+        else if (*end == 'M' || *end == 'm')
+            bytes <<= 20, end++;
+        if (*end != 0 || weft__stack_set_size((size_t)bytes) != 0)
+            weft__warn("WEFT_STACK=%s is ignored: it takes 16K to 1024M", text);
+    }
+    text = getenv("WEFT_GUARD");
+    if (text == NULL || *text == 0)
+        return;
+    static const char *const names[] = {"auto", "install", "mprotect", "none"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(text, names[i]) == 0) {
+            weft__stack_set_guard((enum weft__guard)i);
+            return;
+        }
+    weft__warn("WEFT_GUARD=%s is ignored: it takes auto, install, mprotect or none", text);
+}
+
+int weft__deadlock_setting(void)
+{
+    const char *text = getenv("WEFT_DEADLOCK");
+    if (text == NULL || strcmp(text, "auto") == 0)
+        return 0;
+    return strcmp(text, "off") == 0 ? -1 : 1;
+}
+
+int weft_procs(int n)
+{
+    if (n > PROCS_MAX)
+        n = PROCS_MAX;
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    bool running = weft__load_relaxed(&weft__rt.running) != 0; /* written under the lock */
+    int before = running ? weft__rt.target : procs_wanted;
+    uint32_t count = weft__load_relaxed(&weft__rt.processor_count); /* under the lock */
+    if (n >= 1) {
+        procs_wanted = n;
+        if (running) {
+            weft__rt.target = n;
+            weft__room_changed();
+            for (uint32_t i = 0; i < count && n < before; i++)
+                weft__or_acq_rel(&weft__rt.processors[i]->attention, ATTENTION_RETIRE);
+        }
+    }
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    if (running && n > before)
+        weft__wake_processor();
+    return before > 0 ? before : n >= 1 ? procs_default() : procs_default();
+}
+
+size_t weft_stack_size(size_t bytes)
+{
+    size_t before = weft__stack_get_size();
+    if (bytes == 0)
+        return before;
+    if (weft__load_acquire(&weft__rt.running) != 0 || weft__stack_set_size(bytes) != 0) /* a hint: misuse otherwise */
+        return 0;
+    return before;
+}
+
+size_t weft_goroutines(void)
+{
+    if (weft__load_acquire(&weft__rt.running) == 0)
+        return 0;
+    int64_t sum = weft__load_relaxed(&weft__rt.born_outside); /* a count that may be old */
+    uint32_t count = weft__load_acquire(&weft__rt.processor_count);
+    for (uint32_t i = 0; i < count; i++)
+        sum += weft__load_relaxed(&weft__rt.processors[i]->born_minus_dead); /* as above */
+    return sum > 0 ? (size_t)sum : 0;
+}
+
+/* ---- the end ---- */
+
+static void stop_machines(void)
+{
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    uint32_t count = weft__load_relaxed(&weft__rt.processor_count); /* under the lock */
+    for (uint32_t i = 0; i < count; i++)
+        weft__or_acq_rel(&weft__rt.processors[i]->attention, ATTENTION_STOP);
+    struct machine *idle = NULL, *m;
+    while ((m = weft__idle_pop()) != NULL) {
+        m->idle_next = idle;
+        idle = m;
+    }
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    while (idle != NULL) {
+        m = idle;
+        idle = m->idle_next; /* once woken the machine may be gone */
+        weft__machine_wake(m);
+    }
+    int64_t until = weft__port_now() + GRACE;
+    uint32_t alive;
+    while ((alive = weft__load_acquire(&weft__rt.machines_alive)) != 0) { /* pairs with machine_main's end */
+        int64_t wait = until - weft__port_now();
+        if (wait <= 0)
+            break;
+        weft__port_futex_wait((uint32_t *)&weft__rt.machines_alive, alive, wait);
+    }
+}
+
+/* Under runtime.lock: give up the machines that have not come back. True if there are any. */
+static bool lose_machines(void)
+{
+    bool any = false;
+    for (struct machine *m = weft__rt.machines, *next; m != NULL; m = next) {
+        next = m->next;
+        m->lost = true;
+        m->next = NULL;
+        if (m->g != NULL)
+            weft__store_relaxed(&m->g->state, WEFT__LOST); /* its owner does not look at it */
+        if (m->p != NULL)
+            for (uint32_t i = 0; i < weft__load_relaxed(&weft__rt.processor_count); i++) /* under the lock */
+                if (weft__rt.processors[i] == m->p)
+                    weft__rt.processors[i] = NULL;
+        weft__add_relaxed(&weft__rt.lost_machines, 1u); /* a count */
+        any = true;
+    }
+    weft__rt.machines = NULL;
+    return any;
+}
+
+static bool abandon(struct goroutine *g, void *arg)
+{
+    (void)arg;
+    if (weft__load_relaxed(&g->state) == WEFT__WAITING && g->task.reason != NULL && g->task.reason->abandon != NULL)
+        g->task.reason->abandon(g->task.object); /* the machines are gone */
+    if (weft__load_relaxed(&g->state) != WEFT__LOST)
+        weft__tools_goroutine_end(g);
+    return true;
+}
+
+static void drop_records(struct runq *q)
+{
+    runnable r;
+    while ((r = runq_take_next(q)) != RUNNABLE_NONE || (r = runq_get(q)) != RUNNABLE_NONE)
+        weft__spawn_drop(r);
+}
+
+static void tear_down(void)
+{
+    uint32_t count = weft__load_relaxed(&weft__rt.processor_count); /* nobody else is left */
+    for (uint32_t i = 0; i < count; i++)
+        if (weft__rt.processors[i] != NULL)
+            weft__timers_clear(&weft__rt.processors[i]->timers);
+    weft__stack_each(abandon, NULL);
+    runnable r;
+    while ((r = weft__global_take_one()) != RUNNABLE_NONE)
+        weft__spawn_drop(r);
+    for (uint32_t i = 0; i < count; i++) {
+        struct processor *p = weft__rt.processors[i];
+        if (p == NULL)
+            continue;
+        drop_records(&p->queue);
+        weft__spawn_cache_flush(p);
+        weft__stack_cache_flush(&p->stacks);
+        weft__port_free(p);
+        weft__rt.processors[i] = NULL;
+    }
+    weft__stack_reclaim_all();
+}
+
+/* ---- a run ---- */
+
+static int start(int (*app)(int, char **), int argc, char **argv)
+{
+    weft__tools_init();
+    read_stack_settings();
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    bool busy = weft__load_relaxed(&weft__rt.running) != 0; /* written under the lock */
+    if (!busy) {
+        weft__rt.target = procs_default();
+        weft__rt.busy = weft__rt.stuck = 0;
+        weft__rt.machine_count = weft__rt.idle_count = weft__rt.blocked_count = 0;
+        weft__rt.idle_processors = NULL;
+        weft__rt.idle_machines = weft__rt.machines = NULL;
+        weft__rt.global_first = RUNNABLE_NONE;
+        weft__rt.timekeeper_until = NEVER;
+        weft__store_relaxed(&weft__rt.global_count, 0u); /* all of these: published by running */
+        weft__store_relaxed(&weft__rt.processor_count, 0u);
+        weft__store_relaxed(&weft__rt.machines_alive, 0u);
+        weft__store_relaxed(&weft__rt.spinning, 0);
+        weft__store_relaxed(&weft__rt.next_id, 2u);
+        weft__store_relaxed(&weft__rt.born_outside, 0);
+        weft__store_relaxed(&weft__rt.main_exited, 0u);
+        weft__store_seq(&weft__rt.stopping, 0u);
+        weft__room_changed();
+        weft__store_release(&weft__rt.running, 1u); /* pairs with the threads' loads */
+    }
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    if (busy)
+        return -EBUSY;
+    struct spawn *main = weft__spawn_main(app, argc, argv, MAIN_STACK);
+    if (main == NULL)
+        return weft_go_error();
+    runnable r = runnable_of_spawn(main);
+    runnable_set_next(r, RUNNABLE_NONE);
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    weft__global_put(r, r, 1);
+    struct processor *p = weft__processor_acquire(NULL);
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    if (p == NULL)
+        return -ENOMEM;
+    return weft__machine_start(p, false);
+}
+
+int weft__sched_run(int (*app)(int, char **), int argc, char **argv)
+{
+    if (weft__machine() != NULL)
+        return -EDEADLK;
+    int result = start(app, argc, argv);
+    if (result == -EBUSY)
+        return result;
+    if (result == 0) {
+        weft__watchdog_loop();
+        stop_machines();
+    }
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    (void)lose_machines();
+    if (result == 0)
+        result = weft__rt.result;
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    tear_down();
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    weft__store_release(&weft__rt.running, 0u);
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    return result;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runq.h - a processor's run queue: a ring of 256 with one owner and any number of thieves, and the run-next slot.
+ *
+ * Data:       ring[head .. tail), indices grow without bound and wrap by mask; next, the slot that runs first.
+ * Invariants: tail - head <= 256. Only the owner stores tail and puts something into next; head moves forward by
+ *             compare-and-swap, by owner and thieves; next is emptied by compare-and-swap, by owner and thieves.
+ * Exactly once: an element is taken by the one whose CAS moves head past it. The ring slot is read before the CAS;
+ *             if the owner has overwritten the slot since, head has moved and the CAS fails (indices are 32 bits wide: a
+ *             thief would have to sleep through 2^32 takes to be fooled).
+ * Source:     the protocol of Go's runqput, runqget and runqgrab. */
+#ifndef WEFT_SCHED_RUNQ_H
+#define WEFT_SCHED_RUNQ_H
+
+#include "sched/goroutine.h"
+
+#define RUNQ_SIZE 256u
+
+struct runq {
+    WEFT__ATOMIC(uint32_t) head;
+    WEFT__ATOMIC(uint32_t) tail;
+    WEFT__ATOMIC(runnable) next;
+    WEFT__ATOMIC(runnable) ring[RUNQ_SIZE];
+};
+
+/* Elements in the ring. Any thread; exact for the owner when no thief is at work. */
+static inline uint32_t runq_length(struct runq *q)
+{
+    /* acquire: pairs with the releases of head and tail, so that a length of 0 is one that was. */
+    uint32_t head = weft__load_acquire(&q->head);
+    uint32_t tail = weft__load_acquire(&q->tail);
+    return tail - head > RUNQ_SIZE ? 0 : tail - head;
+}
+
+static inline bool runq_is_empty(struct runq *q)
+{
+    return runq_length(q) == 0 && weft__load_relaxed(&q->next) == RUNNABLE_NONE;
+}
+
+/* Owner: append; false if the ring is full. */
+static inline bool runq_put(struct runq *q, runnable r)
+{
+    uint32_t head = weft__load_acquire(&q->head); /* pairs with the takers' CAS: their reads of the slot are over */
+    uint32_t tail = weft__load_relaxed(&q->tail); /* own variable */
+    if (tail - head >= RUNQ_SIZE)
+        return false;
+    weft__store_relaxed(&q->ring[tail % RUNQ_SIZE], r); /* published by tail */
+    weft__store_release(&q->tail, tail + 1);            /* pairs with runq_steal's load of tail */
+    return true;
+}
+
+/* Owner: take the oldest. */
+static inline runnable runq_get(struct runq *q)
+{
+    uint32_t head = weft__load_relaxed(&q->head); /* the CAS checks it */
+    for (;;) {
+        uint32_t tail = weft__load_relaxed(&q->tail); /* own variable */
+        if (tail == head)
+            return RUNNABLE_NONE;
+        runnable r = weft__load_relaxed(&q->ring[head % RUNQ_SIZE]); /* own store, or the CAS fails */
+        if (weft__cas_acq_rel(&q->head, &head, head + 1))
+            return r;
+    }
+}
+
+/* Owner: put r into the run-next slot; what was there, or RUNNABLE_NONE. */
+static inline runnable runq_put_next(struct runq *q, runnable r)
+{
+    runnable old = weft__load_relaxed(&q->next);
+    if (old == RUNNABLE_NONE) {
+        weft__store_release(&q->next, r); /* only the owner fills it, so no CAS; pairs with the thief's CAS */
+        return RUNNABLE_NONE;
+    }
+    if (weft__cas_acq_rel(&q->next, &old, r))
+        return old;
+    weft__store_release(&q->next, r); /* a thief emptied it meanwhile */
+    return RUNNABLE_NONE;
+}
+
+/* Owner or thief: empty the run-next slot. */
+static inline runnable runq_take_next(struct runq *q)
+{
+    runnable r = weft__load_relaxed(&q->next);
+    if (r == RUNNABLE_NONE)
+        return RUNNABLE_NONE;
+    return weft__cas_acq_rel(&q->next, &r, RUNNABLE_NONE) ? r : RUNNABLE_NONE;
+}
+
+/* Owner: the ring is full: take half of it off as a chain (linked by runnable_set_next), for the global queue.
+ * Returns how many; 0 if thieves have made room meanwhile. */
+static inline uint32_t runq_shed(struct runq *q, runnable *first, runnable *last)
+{
+    uint32_t head = weft__load_acquire(&q->head);
+    uint32_t tail = weft__load_relaxed(&q->tail); /* own variable */
+    uint32_t count = (tail - head) / 2;
+    if (count != RUNQ_SIZE / 2)
+        return 0;
+    runnable chain[RUNQ_SIZE / 2];
+    for (uint32_t i = 0; i < count; i++)
+        chain[i] = weft__load_relaxed(&q->ring[(head + i) % RUNQ_SIZE]); /* own stores, or the CAS fails */
+    if (!weft__cas_acq_rel(&q->head, &head, head + count))
+        return 0;
+    for (uint32_t i = 0; i + 1 < count; i++)
+        runnable_set_next(chain[i], chain[i + 1]);
+    runnable_set_next(chain[count - 1], RUNNABLE_NONE);
+    *first = chain[0];
+    *last = chain[count - 1];
+    return count;
+}
+
+/* Thief, owner of the empty queue to: move half of from's ring over and return one of them. */
+static inline runnable runq_steal(struct runq *from, struct runq *to)
+{
+    uint32_t to_tail = weft__load_relaxed(&to->tail); /* own variable */
+    for (;;) {
+        uint32_t head = weft__load_acquire(&from->head); /* pairs with other takers */
+        uint32_t tail = weft__load_acquire(&from->tail); /* pairs with runq_put: the slots are filled */
+        uint32_t count = tail - head;
+        count -= count / 2;
+        if (count == 0)
+            return RUNNABLE_NONE;
+        if (count > RUNQ_SIZE / 2)
+            continue; /* head and tail were read at different times */
+        for (uint32_t i = 0; i < count; i++) {
+            runnable r = weft__load_relaxed(&from->ring[(head + i) % RUNQ_SIZE]);
+            weft__store_relaxed(&to->ring[(to_tail + i) % RUNQ_SIZE], r); /* not published yet */
+        }
+        if (!weft__cas_acq_rel(&from->head, &head, head + count))
+            continue;
+        count--;
+        runnable last = weft__load_relaxed(&to->ring[(to_tail + count) % RUNQ_SIZE]); /* own store */
+        if (count > 0)
+            weft__store_release(&to->tail, to_tail + count); /* pairs with thieves of ours */
+        return last;
+    }
+}
+
+#endif

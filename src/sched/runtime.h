@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runtime.h - machines, processors and the one runtime that they belong to.
+ *
+ * Goroutine (goroutine.h), machine (a kernel thread), processor (the right to run goroutines, and what goes with it:
+ * run queue, timers, caches). A machine needs a processor to run goroutines; one in a weft_blocking section has none.
+ *
+ *   procs wanted = target.  busy = processors that a machine has.  stuck = those of them whose machine has not passed a
+ *   scheduling point for a while (a blocking call, a long computation).  Invariant, under lock: a processor is given
+ *   out only while busy - stuck < target. So for each stuck machine one more may run, and when it comes back
+ *   the surplus is retired at the next scheduling point. Nothing is ever taken from a running thread except what thieves may
+ *   take from anybody: queue, run-next, due timers.
+ *
+ * Lock: runtime.lock (rank SCHED) protects the global queue, the idle lists and the counts. */
+#ifndef WEFT_SCHED_RUNTIME_H
+#define WEFT_SCHED_RUNTIME_H
+
+#include "sched/runq.h"
+#include "sched/stack.h"
+#include "sched/tools.h"
+
+#define PROCS_MAX 256
+#define PROCESSORS_MAX 4096 /* procs and those that stand in for stuck ones */
+#define NEVER INT64_MAX
+
+enum processor_status { PROCESSOR_IDLE, PROCESSOR_RUNNING, PROCESSOR_STUCK };
+
+/* Why a processor's owner should take the slow path at its next scheduling point. */
+#define ATTENTION_STUCK 1u   /* the watchdog has counted it as stuck */
+#define ATTENTION_PREEMPT 2u /* run-next has kept the queue waiting for a whole time slice */
+#define ATTENTION_RETIRE 4u  /* there may be more processors at work than wanted */
+#define ATTENTION_TIMERS 8u  /* a timer of it is overdue */
+#define ATTENTION_OPEN 16u   /* run-next has waited: thieves may take it */
+#define ATTENTION_STOP 32u   /* the run has ended; stays set for ever */
+
+struct timer_heap {
+    struct weft__lock lock;         /* rank TIMER */
+    struct weft__timer *root;       /* protected by lock */
+    WEFT__ATOMIC(int64_t) next;     /* when of the root, or NEVER; written under lock, read by anyone */
+    WEFT__ATOMIC(uint32_t) alive;   /* timers in the heap with keeps_alive; written under lock */
+};
+
+/* Free lists of spawn records: owner only. */
+struct spawn_cache {
+    struct spawn *first[2]; /* short, long */
+    uint32_t count[2];
+};
+
+struct machine;
+
+struct processor {
+    struct runq queue;
+    WEFT__ATOMIC(uint32_t) attention; /* ATTENTION_ bits; set by anyone, cleared by the owner */
+    WEFT__ATOMIC(uint32_t) tick;      /* scheduling points passed; owner writes, watchdog reads */
+    WEFT__ATOMIC(uint32_t) slice;     /* time slices begun (run-next inherits its slice); as tick */
+    struct stack_cache stacks;        /* owner only, as the next three */
+    struct spawn_cache spawns;
+    uint64_t id_next, id_end;
+    WEFT__ATOMIC(int64_t) born_minus_dead; /* goroutines; owner writes */
+    struct timer_heap timers;
+    WEFT__ATOMIC(uint32_t) status;    /* enum processor_status; written under runtime.lock */
+    struct processor *idle_next;      /* protected by runtime.lock */
+    struct machine *machine;          /* who has it; protected by runtime.lock */
+    uint32_t seen_tick, seen_slice;   /* watchdog only, as the next two */
+    int64_t seen_at, slice_at;
+    uint32_t index;                   /* immutable */
+};
+
+struct machine {
+    void *sp;                   /* the scheduler loop's context, on the thread's own stack */
+    struct processor *p;        /* owner only while running; assigned by the waker while idle */
+    struct goroutine *g;        /* running goroutine, NULL in the scheduler loop */
+    weft__commit commit;        /* what the next context has to do for the one that was left */
+    void *commit_arg;
+    uint32_t random;
+    uint32_t sections;          /* nesting of weft_blocking */
+    bool spinning;              /* looks for work; counted in runtime.spinning */
+    bool assigned;              /* protected by runtime.lock: taken off the idle list by a waker */
+    bool lost;                  /* protected by runtime.lock: the run ended without it */
+    WEFT__ATOMIC(uint32_t) wake; /* futex: 1 when there is something to do */
+    struct machine *idle_next, *idle_previous; /* protected by runtime.lock */
+    struct machine *next;       /* all machines; protected by runtime.lock */
+    struct tools_machine tools;
+};
+
+/* Installed by the rooms above. */
+struct weft__sched_hooks {
+    void (*machine_start)(void); /* a machine's thread begins */
+    void (*machine_stop)(void);
+    void (*deadlock)(bool main_has_ended); /* nothing can ever run again: report, does not return */
+};
+
+struct runtime {
+    struct weft__lock lock;
+    WEFT__ATOMIC(uint32_t) running;      /* a run is going on: 1; 0 outside */
+    WEFT__ATOMIC(uint32_t) stopping;     /* the main function has returned */
+    runnable global_first, global_last;  /* protected by lock */
+    WEFT__ATOMIC(uint32_t) global_count; /* written under lock */
+    int target, busy, stuck;             /* protected by lock */
+    WEFT__ATOMIC(int32_t) room;          /* target - (busy - stuck), or 0 if negative; written under lock */
+    WEFT__ATOMIC(int32_t) spinning;      /* machines that look for work */
+    WEFT__ATOMIC(uint32_t) processor_count;
+    struct processor *processors[PROCESSORS_MAX]; /* [0, processor_count) immutable during a run */
+    struct processor *idle_processors;   /* protected by lock */
+    struct machine *idle_machines;       /* protected by lock, newest first */
+    struct machine *machines;            /* protected by lock */
+    uint32_t machine_count, idle_count, blocked_count; /* protected by lock; lost ones are not counted */
+    WEFT__ATOMIC(uint32_t) machines_alive; /* futex: weft_run waits for zero */
+    int64_t timekeeper_until;            /* protected by lock: when an idle machine will look at the timers; NEVER: none */
+    WEFT__ATOMIC(uint64_t) next_id;
+    WEFT__ATOMIC(int64_t) born_outside;  /* goroutines spawned by plain threads */
+    WEFT__ATOMIC(uint32_t) main_exited;  /* main went through weft_exit */
+    struct spawn_cache spare_spawns;     /* protected by lock */
+    WEFT__ATOMIC(uint32_t) watchdog_word; /* futex of the watchdog; counts calls to wake it */
+    WEFT__ATOMIC(uint32_t) watchdog_asleep;
+    WEFT__ATOMIC(uint32_t) foreign_waiting; /* plain threads parked in this library without a deadline */
+    WEFT__ATOMIC(uint32_t) lost_machines;
+    const struct weft__sched_hooks *hooks;
+    int result;                          /* the main function's; published by stopping */
+};
+
+extern struct runtime weft__rt;
+
+/* The calling machine, NULL in a plain thread. Not inlined, not cached: a goroutine may come back on another thread. */
+struct machine *weft__machine(void);
+void weft__machine_set(struct machine *m);
+
+/* park.c */
+void weft__suspend(struct machine *m, struct goroutine *g, weft__commit commit, void *arg); /* to whatever is next */
+void weft__resume_from_loop(struct machine *m, runnable r); /* scheduler loop: run r, come back when the machine has nothing */
+void weft__finish_switch(struct machine *m);
+runnable weft__next_local(struct processor *p); /* run-next or queue; NONE: nothing, or the slow path is wanted */
+void weft__make_runnable(runnable r);
+void weft__put_tail(struct processor *p, runnable r);
+
+/* schedule.c */
+runnable weft__find_runnable(struct machine *m); /* NONE: the machine's thread has to end */
+void weft__inject(runnable first, runnable last, uint32_t count); /* chain to the global queue, and wake */
+void weft__wake_processor(void);                                  /* if there is room: one more machine goes looking */
+static inline void weft__wake_for(struct processor *p)
+{
+    /* relaxed: a wake that is missed here is made up for by the watchdog; the owner itself will run what it queued. */
+    if (weft__load_relaxed(&weft__rt.room) > 0 && weft__load_relaxed(&weft__rt.spinning) == 0 &&
+        runq_length(&p->queue) > 0)
+        weft__wake_processor();
+}
+
+/* Under runtime.lock. */
+void weft__room_changed(void);
+struct processor *weft__processor_acquire(struct machine *m); /* NULL: no room (or no memory for one more) */
+void weft__processor_release(struct machine *m);
+bool weft__idle_remove(struct machine *m);
+struct machine *weft__idle_pop(void);
+runnable weft__global_take_one(void);
+void weft__global_put(runnable first, runnable last, uint32_t count);
+bool weft__can_nothing_happen(void);
+
+/* machine.c */
+int weft__machine_start(struct processor *p, bool spinning); /* a new thread for an acquired processor */
+void weft__machine_wake(struct machine *m);
+
+/* spawn.c */
+struct goroutine *weft__spawn_bind(struct machine *m, struct spawn *spawn); /* NULL: no stack just now */
+void weft__spawn_cache_flush(struct processor *p); /* under runtime.lock */
+struct spawn *weft__spawn_main(int (*app)(int, char **), int argc, char **argv, size_t stack_size);
+void weft__spawn_drop(runnable r); /* a run has ended before it ran; goroutines are the stack pool's business */
+_Noreturn void weft__goroutine_exit(void);
+
+/* timer.c */
+void weft__timers_run(struct timer_heap *heap, int64_t now);
+void weft__timers_clear(struct timer_heap *heap);
+int64_t weft__timers_earliest(void);
+/* Add the timer and, before it can fire, run then(arg). */
+void weft__timer_arm_and(struct weft__timer *timer, int64_t when, weft__commit then, void *arg);
+uint32_t weft__timers_alive(void);
+
+/* watchdog.c */
+void weft__watchdog_loop(void);
+void weft__watchdog_wake(void);
+
+/* thread.c */
+struct weft__task *weft__thread_self(void);
+void weft__thread_park(struct weft__task *task, weft__commit commit, void *arg, int64_t deadline, weft__claim *claim);
+void weft__thread_ready(struct weft__task *task);
+
+/* run.c */
+void weft__sched_set_hooks(const struct weft__sched_hooks *hooks);
+int weft__sched_run(int (*app)(int, char **), int argc, char **argv);
+/* For reports: the lowest-numbered goroutines first is the caller's business. */
+int weft__deadlock_setting(void); /* 1: foreign threads do not count, 0: they do, -1: no detection */
+
+#endif

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * spawn.c - from the go statement to the goroutine's end.
+ *
+ *   weft_go_begin: take a record and a stack credit, remember it as pending in the machine (or thread)
+ *   capture (arch): the compiler's own call places the arguments, the routine stores them in the record
+ *   weft__arch_captured: the record becomes runnable
+ *   weft__spawn_bind: a machine is about to run it: it takes a stack
+ *   goroutine_main: copies the arguments to the stack, gives the record back, calls the function; at its end it
+ *     takes the next spawn record straight onto the same stack, without a switch, if that is what comes next
+ *
+ * Records: free lists per processor, spilled to the runtime's list in batches; the slabs are never given back during
+ * a run (a machine that is lost may hold records). Plain threads use the runtime's list. */
+#include <errno.h>
+#include <string.h>
+
+#include <weft/go.h>
+#include <weft/run.h>
+
+#include "port/port.h"
+#include "sched/runtime.h"
+
+#define SLAB_RECORDS 64u
+#define CACHE_MAX 256u
+#define ID_BATCH 64u
+#define COPY_MAX 65536u
+
+__thread struct weft__arguments *weft__arch_pending __attribute__((tls_model("initial-exec")));
+/* The record whose arguments are being captured, and why the last begin failed. */
+static __thread struct spawn *pending __attribute__((tls_model("initial-exec")));
+static __thread int last_error __attribute__((tls_model("initial-exec")));
+
+/* ---- records ---- */
+
+static size_t record_size(bool is_long)
+{
+    return is_long ? (sizeof(struct long_spawn) + 63) & ~(size_t)63 : sizeof(struct spawn);
+}
+
+/* A slab's records as a chain. They stay for the process: all of them are reachable from the free lists. */
+static struct spawn *slab(bool is_long)
+{
+    size_t size = record_size(is_long);
+    char *memory = weft__port_alloc(SLAB_RECORDS * size, 64);
+    if (memory == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < SLAB_RECORDS; i++) {
+        struct spawn *s = (struct spawn *)(memory + i * size);
+        s->is_long = is_long;
+        s->next = i + 1 < SLAB_RECORDS ? memory + (i + 1) * size : NULL;
+    }
+    return (struct spawn *)memory;
+}
+
+/* Under runtime.lock. */
+static struct spawn *take_spare(bool is_long)
+{
+    struct spawn_cache *spare = &weft__rt.spare_spawns;
+    if (spare->first[is_long] == NULL) {
+        spare->first[is_long] = slab(is_long);
+        spare->count[is_long] = spare->first[is_long] != NULL ? SLAB_RECORDS : 0;
+    }
+    struct spawn *s = spare->first[is_long];
+    if (s != NULL) {
+        spare->first[is_long] = s->next;
+        spare->count[is_long]--;
+    }
+    return s;
+}
+
+static struct spawn *record_take(struct processor *p, bool is_long)
+{
+    struct spawn *s;
+    if (p != NULL && (s = p->spawns.first[is_long]) != NULL) {
+        p->spawns.first[is_long] = s->next;
+        p->spawns.count[is_long]--;
+        return s;
+    }
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    s = take_spare(is_long);
+    for (uint32_t i = 0; p != NULL && i < SLAB_RECORDS - 1 && weft__rt.spare_spawns.first[is_long] != NULL; i++) {
+        struct spawn *more = take_spare(is_long);
+        more->next = p->spawns.first[is_long];
+        p->spawns.first[is_long] = more;
+        p->spawns.count[is_long]++;
+    }
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    return s;
+}
+
+/* Under runtime.lock: move count records of a cache to the spare list. */
+static void spill(struct spawn_cache *cache, bool is_long, uint32_t count)
+{
+    while (count-- > 0 && cache->first[is_long] != NULL) {
+        struct spawn *s = cache->first[is_long];
+        cache->first[is_long] = s->next;
+        cache->count[is_long]--;
+        s->next = weft__rt.spare_spawns.first[is_long];
+        weft__rt.spare_spawns.first[is_long] = s;
+        weft__rt.spare_spawns.count[is_long]++;
+    }
+}
+
+static void record_give(struct processor *p, struct spawn *s)
+{
+    bool is_long = s->is_long;
+    if (p == NULL) {
+        struct spawn_cache one = {{NULL, NULL}, {0, 0}};
+        s->next = NULL;
+        one.first[is_long] = s;
+        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+        spill(&one, is_long, 1);
+        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+        return;
+    }
+    s->next = p->spawns.first[is_long];
+    p->spawns.first[is_long] = s;
+    if (++p->spawns.count[is_long] > CACHE_MAX) {
+        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+        spill(&p->spawns, is_long, CACHE_MAX / 2);
+        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    }
+}
+
+void weft__spawn_cache_flush(struct processor *p)
+{
+    spill(&p->spawns, false, UINT32_MAX);
+    spill(&p->spawns, true, UINT32_MAX);
+}
+
+/* ---- the spawn ---- */
+
+static void say_once(int error)
+{
+    static WEFT__ATOMIC(uint32_t) said;
+    uint32_t bit = error == -ENOMEM ? 1 : error == -EPERM ? 2 : 4;
+    if (error == -EAGAIN || (weft__or_acq_rel(&said, bit) & bit) != 0)
+        return; /* the stack pool has said more */
+    weft__warn("cannot start a goroutine: %s",
+               error == -ENOMEM  ? "no memory for its descriptor; raise the memory limit (ulimit -v, the cgroup's memory.max)"
+               : error == -EPERM ? "no run is going on; call it between the start and the end of weft_run's function"
+                                 : "its stack_size is out of range (16 KiB to 1 GiB) or its value above 64 KiB");
+}
+
+static struct spawn *fail(int error)
+{
+    last_error = error;
+    say_once(error);
+    return NULL;
+}
+
+/* A record with everything but the arguments. */
+static struct spawn *prepare(weft__function fn, const struct weft_site *site, const struct weft_go_options *options,
+                             const struct weft__pending_hook *hook, bool is_long)
+{
+    struct machine *m = weft__machine();
+    struct processor *p = m != NULL ? m->p : NULL;
+    size_t size = options != NULL ? options->stack_size : 0;
+    struct goroutine *stack = NULL;
+    if (m == NULL && weft__load_acquire(&weft__rt.running) == 0) /* pairs with the start of a run */
+        return fail(-EPERM);
+    if (WEFT__UNLIKELY(size > weft__stack_get_size())) {
+        if (size > STACK_SIZE_MAX)
+            return fail(-EINVAL);
+        stack = weft__stack_take_sized(size);
+        if (stack == NULL)
+            return fail(-ENOMEM);
+    } else {
+        int error = weft__stack_credit_take(p != NULL ? &p->stacks : NULL);
+        if (error != 0)
+            return fail(error);
+    }
+    struct spawn *s = record_take(p, is_long);
+    if (WEFT__UNLIKELY(s == NULL)) {
+        if (stack != NULL)
+            weft__stack_give_sized(stack);
+        else
+            weft__stack_credit_give(p != NULL ? &p->stacks : NULL);
+        return fail(-ENOMEM);
+    }
+    s->fn = fn;
+    s->site = site;
+    s->is_main = false;
+    if (is_long) {
+        struct long_spawn *l = (struct long_spawn *)s;
+        l->name = options != NULL ? options->name : NULL;
+        l->on_exit = hook != NULL ? hook->on_exit : NULL;
+        l->on_exit_arg = hook != NULL ? hook->arg : NULL;
+        l->stack = stack;
+    }
+    return s;
+}
+
+static void publish(struct spawn *s)
+{
+    struct machine *m = weft__machine();
+    if (m != NULL && m->p != NULL)
+        weft__store_relaxed(&m->p->born_minus_dead, weft__load_relaxed(&m->p->born_minus_dead) + 1); /* own variable */
+    else
+        weft__add_relaxed(&weft__rt.born_outside, 1); /* a count */
+    weft__make_runnable(runnable_of_spawn(s));
+}
+
+weft__function weft__spawn_begin(weft__function fn, const struct weft_site *site, const struct weft_go_options *options,
+                                 const struct weft__pending_hook *hook, unsigned shape)
+{
+    bool few = (shape & WEFT__SHAPE_SIMPLE) != 0;
+    bool is_long = !few || options != NULL || hook != NULL;
+    struct spawn *s = prepare(fn, site, options, hook, is_long);
+    if (WEFT__UNLIKELY(s == NULL))
+        return NULL;
+    s->kind = few ? WEFT__SPAWN_FEW : WEFT__SPAWN_ALL;
+    pending = s;
+    weft__arch_pending = few ? (struct weft__arguments *)s->few : &((struct long_spawn *)s)->arguments;
+    return few ? weft__arch_capture_few : weft__arch_capture_all;
+}
+
+weft__function weft_go_begin(weft__function fn, const struct weft_site *site, const struct weft_go_options *options,
+                             unsigned shape)
+{
+    return weft__spawn_begin(fn, site, options, NULL, shape);
+}
+
+void weft__arch_captured(void)
+{
+    publish(pending);
+}
+
+int weft_go_error(void)
+{
+    int error = last_error;
+    last_error = 0;
+    return error;
+}
+
+int weft__spawn_copy(const struct weft_site *site, const struct weft_go_options *options,
+                     const struct weft__pending_hook *hook, void (*fn)(void *), const void *value, size_t size)
+{
+    if (size > COPY_MAX) {
+        say_once(-E2BIG);
+        return -E2BIG;
+    }
+    struct weft__owned *heap = NULL;
+    bool fits = size <= sizeof(((struct long_spawn *)NULL)->value);
+    if (!fits && (heap = weft__port_alloc(64 + size, 64)) == NULL)
+        return fail(-ENOMEM), weft_go_error();
+    struct spawn *s = prepare((weft__function)fn, site, options, hook, true);
+    if (s == NULL) {
+        weft__port_free(heap);
+        return weft_go_error();
+    }
+    s->kind = fits ? WEFT__SPAWN_COPY : WEFT__SPAWN_HEAP;
+    s->size = (uint32_t)size;
+    s->few[0] = (uint64_t)(uintptr_t)heap;
+    if (size > 0)
+        memcpy(fits ? (void *)((struct long_spawn *)s)->value : (char *)heap + 64, value, size);
+    publish(s);
+    return 0;
+}
+
+int weft_go_copy_at(const struct weft_site *site, const struct weft_go_options *options, void (*fn)(void *copy),
+                    const void *value, size_t size)
+{
+    return weft__spawn_copy(site, options, NULL, fn, value, size);
+}
+
+int weft__spawn_call(void (*fn)(void *arg), void *arg, const struct weft_site *site)
+{
+    struct spawn *s = prepare((weft__function)fn, site, NULL, NULL, false);
+    if (s == NULL)
+        return weft_go_error();
+    s->kind = WEFT__SPAWN_FEW;
+    s->few[0] = (uint64_t)(uintptr_t)arg;
+    publish(s);
+    return 0;
+}
+
+void weft__spawn_drop(runnable r)
+{
+    if (!runnable_is_spawn(r))
+        return;
+    struct spawn *s = runnable_spawn(r);
+    if (s->kind == WEFT__SPAWN_HEAP)
+        weft__port_free((void *)(uintptr_t)s->few[0]);
+    if (s->is_long && ((struct long_spawn *)s)->stack != NULL)
+        weft__stack_give_sized(((struct long_spawn *)s)->stack);
+    record_give(NULL, s);
+}
+
+/* ---- the goroutine's life ---- */
+
+static uint64_t new_id(struct processor *p)
+{
+    if (p == NULL)
+        return weft__add_relaxed(&weft__rt.next_id, 1u); /* only uniqueness matters */
+    if (p->id_next == p->id_end) {
+        p->id_next = weft__add_relaxed(&weft__rt.next_id, ID_BATCH); /* as above */
+        p->id_end = p->id_next + ID_BATCH;
+    }
+    return p->id_next++;
+}
+
+/* g gets its identity from the record; the spawn record waits in g->task.object until goroutine_main takes it. */
+static void become(struct machine *m, struct goroutine *g, struct spawn *s)
+{
+    g->task.object = s;
+    g->task.reason = NULL;
+    g->task.deferred = NULL;
+    g->task.owned = NULL;
+    g->is_main = s->is_main;
+    g->site = s->site;
+    g->id = s->is_main ? 1 : new_id(m->p);
+    if (WEFT__UNLIKELY(s->is_long)) {
+        struct long_spawn *l = (struct long_spawn *)s;
+        g->name = l->name;
+        g->on_exit = l->on_exit;
+        g->on_exit_arg = l->on_exit_arg;
+    } else {
+        g->name = NULL;
+        g->on_exit = NULL;
+    }
+}
+
+static void goroutine_main(void *value);
+
+struct goroutine *weft__spawn_bind(struct machine *m, struct spawn *s)
+{
+    struct goroutine *g = s->is_long ? ((struct long_spawn *)s)->stack : NULL;
+    if (g == NULL)
+        g = weft__stack_take(&m->p->stacks);
+    if (WEFT__UNLIKELY(g == NULL))
+        return NULL;
+    become(m, g, s);
+    if (WEFT__UNLIKELY(weft__tools_active))
+        weft__tools_goroutine_start(g);
+    g->sp = weft__arch_prepare(weft__stack_top(g), goroutine_main);
+    return g;
+}
+
+static void release_heap(struct weft__owned *owned)
+{
+    weft__port_free(owned);
+}
+
+/* Separate functions, so that the common case keeps a small frame. Each copies what it needs and gives the record back. */
+static __attribute__((noinline)) void call_with_all(struct machine *m, struct spawn *s)
+{
+    struct weft__arguments arguments = ((struct long_spawn *)s)->arguments;
+    void (*fn)(void) = s->fn;
+    record_give(m->p, s);
+    weft__arch_call_all(fn, &arguments);
+}
+
+static __attribute__((noinline)) void call_with_copy(struct machine *m, struct spawn *s)
+{
+    _Alignas(16) unsigned char value[sizeof(struct weft__arguments)];
+    void (*fn)(void *) = (void (*)(void *))s->fn;
+    memcpy(value, ((struct long_spawn *)s)->value, s->size);
+    record_give(m->p, s);
+    fn(value);
+}
+
+static __attribute__((noinline)) void call_with_heap(struct machine *m, struct goroutine *g, struct spawn *s)
+{
+    struct weft__owned *heap = (struct weft__owned *)(uintptr_t)s->few[0];
+    void (*fn)(void *) = (void (*)(void *))s->fn;
+    heap->release = release_heap;
+    heap->next = g->task.owned;
+    g->task.owned = heap;
+    record_give(m->p, s);
+    fn((char *)heap + 64);
+}
+
+static void call(struct machine *m, struct goroutine *g)
+{
+    struct spawn *s = g->task.object;
+    g->task.object = NULL;
+    if (WEFT__LIKELY(s->kind == WEFT__SPAWN_FEW)) {
+        uint64_t few[4] = {s->few[0], s->few[1], s->few[2], s->few[3]};
+        void (*fn)(void) = s->fn;
+        record_give(m->p, s);
+        weft__arch_call_few(fn, few);
+    } else if (s->kind == WEFT__SPAWN_ALL) {
+        call_with_all(m, s);
+    } else if (s->kind == WEFT__SPAWN_COPY) {
+        call_with_copy(m, s);
+    } else {
+        call_with_heap(m, g, s);
+    }
+}
+
+/* Everything that the end of a goroutine sets off, on its own stack; it may still park here (an exit hook may not). */
+static void wind_up(struct goroutine *g)
+{
+    while (WEFT__UNLIKELY(g->task.deferred != NULL)) {
+        struct weft_deferred *deferred = g->task.deferred;
+        g->task.deferred = deferred->next;
+        deferred->owner = NULL; /* its scope, if it ends after all, finds it done */
+        deferred->fn(deferred->arg);
+    }
+    while (WEFT__UNLIKELY(g->task.owned != NULL)) {
+        struct weft__owned *owned = g->task.owned;
+        g->task.owned = owned->next;
+        owned->release(owned);
+    }
+    if (g->on_exit != NULL)
+        g->on_exit(g->on_exit_arg);
+}
+
+/* Commit step of the last switch of a goroutine: its stack is free. */
+static void commit_free(void *arg)
+{
+    struct goroutine *g = arg;
+    struct machine *m = weft__machine();
+    if (WEFT__UNLIKELY(weft__tools_active))
+        weft__tools_goroutine_end(g);
+    struct stack_cache *cache = m->p != NULL ? &m->p->stacks : NULL;
+    if (WEFT__UNLIKELY(g->own_stack)) {
+        weft__stack_give_sized(g);
+        return;
+    }
+    if (cache == NULL) {
+        struct stack_cache one = {0};
+        weft__stack_give(&one, g);
+        weft__stack_cache_flush(&one);
+        weft__stack_credit_give(NULL);
+        return;
+    }
+    weft__stack_give(cache, g);
+    weft__stack_credit_give(cache);
+}
+
+/* The goroutine has ended. If a spawn record is next, it moves in here: true. Otherwise this does not return. */
+static bool end_or_renew(struct goroutine *g)
+{
+    struct machine *m = weft__machine(); /* the function may have come back on another one */
+    struct processor *p = m->p;
+    if (WEFT__LIKELY(p != NULL)) {
+        weft__store_relaxed(&p->born_minus_dead, weft__load_relaxed(&p->born_minus_dead) - 1); /* own variable */
+        if (!weft__tools_active && !g->own_stack) {
+            runnable r = weft__next_local(p);
+            if (r != RUNNABLE_NONE && runnable_is_spawn(r)) {
+                struct spawn *s = runnable_spawn(r);
+                if (!s->is_long || ((struct long_spawn *)s)->stack == NULL) {
+                    weft__stack_credit_give(&p->stacks); /* one goroutine less; the stack goes on */
+                    become(m, g, s);
+                    return true;
+                }
+            }
+            if (r != RUNNABLE_NONE)
+                weft__make_runnable(r); /* what came off run-next or the queue goes to run-next: it is next anyway */
+        }
+    } else {
+        weft__add_relaxed(&weft__rt.born_outside, -1); /* a count */
+    }
+    if (WEFT__UNLIKELY(weft__tools_active))
+        weft__store_relaxed(&g->state, WEFT__RUNNABLE);
+    weft__suspend(m, g, commit_free, g);
+    __builtin_unreachable();
+}
+
+/* The entry of every stack. value is the machine. */
+static void goroutine_main(void *value)
+{
+    struct machine *m = value;
+    struct goroutine *g = m->g;
+    if (WEFT__UNLIKELY(weft__tools_active))
+        weft__tools_arrive(&m->tools, g);
+    weft__finish_switch(m);
+    do {
+        m = weft__machine();
+        call(m, g);
+        wind_up(g);
+    } while (end_or_renew(g));
+}
+
+static void start_over(void *value)
+{
+    (void)value;
+    struct goroutine *g = weft__machine()->g;
+    do {
+        call(weft__machine(), g);
+        wind_up(g);
+    } while (end_or_renew(g));
+}
+
+_Noreturn void weft__goroutine_exit(void)
+{
+    struct goroutine *g = weft__machine()->g;
+    wind_up(g);
+    if (g->is_main)
+        weft__store_seq(&weft__rt.main_exited, 1u);
+    if (end_or_renew(g))
+        weft__arch_restart(weft__stack_top(g), start_over, NULL);
+    __builtin_unreachable();
+}
+
+_Noreturn void weft_exit(void)
+{
+    struct machine *m = weft__machine();
+    if (m == NULL || m->g == NULL)
+        weft__panic("weft_exit outside a goroutine: a plain thread ends by returning or by pthread_exit");
+    if (m->sections > 0)
+        weft__panic("weft_exit inside a weft_blocking section");
+    weft__goroutine_exit();
+}
+
+/* ---- main ---- */
+
+static void main_function(int (*app)(int, char **), int argc, char **argv)
+{
+    int result = app(argc, argv);
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    weft__rt.result = result;
+    weft__store_seq(&weft__rt.stopping, 1u); /* pairs with go_idle and find_runnable */
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    weft__watchdog_wake();
+    /* This machine ends at its next look at stopping, which is when this goroutine is suspended for good. */
+    struct machine *m = weft__machine();
+    weft__or_acq_rel(&m->p->attention, ATTENTION_STOP);
+    weft__suspend(m, m->g, NULL, NULL);
+}
+
+struct spawn *weft__spawn_main(int (*app)(int, char **), int argc, char **argv, size_t stack_size)
+{
+    static const struct weft_site site = {"(the program)", "weft_run", 0, 0};
+    const struct weft_go_options options = {.name = "main", .stack_size = stack_size};
+    struct spawn *s = prepare((weft__function)main_function, &site, &options, NULL, true);
+    if (s == NULL)
+        return NULL;
+    s->kind = WEFT__SPAWN_FEW;
+    s->is_main = true;
+    s->few[0] = (uint64_t)(uintptr_t)app;
+    s->few[1] = (uint64_t)(int64_t)argc;
+    s->few[2] = (uint64_t)(uintptr_t)argv;
+    weft__add_relaxed(&weft__rt.born_outside, 1); /* a count */
+    return s;
+}
+
+/* ---- asking ---- */
+
+uint64_t weft__task_id(const struct weft__task *task)
+{
+    return task->is_thread ? 0 : ((const struct goroutine *)task)->id;
+}
+
+const char *weft__task_name(const struct weft__task *task)
+{
+    return task->is_thread ? NULL : ((const struct goroutine *)task)->name;
+}
+
+const struct weft_site *weft__task_site(const struct weft__task *task)
+{
+    return task->is_thread ? NULL : ((const struct goroutine *)task)->site;
+}
+
+uint64_t weft_goid(void)
+{
+    struct machine *m = weft__machine();
+    return m != NULL && m->g != NULL ? m->g->id : 0;
+}

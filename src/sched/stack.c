@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stack.c - the pool of goroutine stacks.
+ *
+ * Address space is reserved in chunks of many strides (64 MiB, doubling to 16 GiB; smaller where that is refused), and
+ * never unmapped while the stride stays: a struct goroutine is type-stable. Memory is committed by the first touch.
+ *
+ * Where a free stack is:  a processor's cache (warm, owner only)  ->  pool.free (touched)  ->  a chunk's cold list
+ *                         (given back to the kernel, only the guard is left)   |   not carved yet (no guard yet)
+ *
+ * Credits: a spawn takes a credit, an ended goroutine gives it back. There are never more credits than strides less
+ *          what the processors' caches may hold, so a goroutine that has a credit finds a stack, if need be
+ *          after idle caches were flushed.
+ * Guards:  MADV_GUARD_INSTALL splits no mapping and is done for a batch in one call. Where the kernel lacks it,
+ *          mprotect, which costs two mappings each: as many as vm.max_map_count leaves, then none, said once.
+ * Locks:   pool.lock (rank STACK, the last). The fields of a chunk that the signal handler reads are immutable once
+ *          chunk_count has been stored (release).
+ */
+#include "sched/stack.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "port/port.h"
+#include "sched/tools.h"
+
+#define CHUNK_MAX 512
+#define CHUNK_FIRST ((size_t)64 << 20)
+#define CHUNK_LARGEST ((size_t)16 << 30)
+#define CARVE_BATCH 32u
+#define CREDIT_BATCH 64u
+#define CREDIT_SLACK 64u /* strides that caches may hold back */
+#define KEEP_TOUCHED 256u
+#define DISCARD_BATCH 256u
+#define COLOURS 8u
+#define LINE ((size_t)64)
+#define SIZE_CLASSES 31
+#define SIZED_KEEP 4u
+#define MAPPINGS_LEFT_ALONE 2048
+
+struct chunk {
+    char *base;        /* immutable */
+    uint32_t count;    /* strides; immutable */
+    WEFT__ATOMIC(uint32_t) carved; /* guarded and handed out at least once: [0, carved); grows under the lock */
+    uint32_t cold_count;
+    uint32_t *cold;    /* indices of stacks whose memory was given back */
+};
+
+static struct {
+    struct weft__lock lock;
+    size_t stride;                  /* 0 until the first use */
+    size_t guard_size;              /* immutable while chunks exist */
+    WEFT__ATOMIC(uint32_t) chunk_count;
+    struct chunk chunks[CHUNK_MAX];
+    size_t next_chunk;              /* bytes */
+    struct goroutine *free;         /* touched ones, linked by task.next */
+    WEFT__ATOMIC(uint32_t) free_count;
+    uint64_t strides;               /* in all chunks */
+    uint64_t credits_out;
+    uint32_t cold_total;
+    bool said_out_of_space, said_no_guard;
+    enum weft__guard wanted, in_use;
+    long protect_budget;            /* -1: not read yet */
+    struct goroutine *sized_free[SIZE_CLASSES];
+    uint32_t sized_free_count[SIZE_CLASSES];
+    struct goroutine **sized;       /* all stacks of a size of their own, in use or cached */
+    size_t sized_count, sized_room;
+} pool = {.stride = (size_t)256 << 10, .protect_budget = -1};
+
+static void lock(void)
+{
+    weft__lock_take(&pool.lock, WEFT__RANK_STACK);
+}
+static void unlock(void)
+{
+    weft__lock_leave(&pool.lock, WEFT__RANK_STACK);
+}
+
+/* ---- layout ---- */
+
+static size_t guard_size_of(size_t size)
+{
+    size_t page = weft__port_page_size();
+    return size >= ((size_t)256 << 10) ? 4 * page : page;
+}
+
+/* Where struct goroutine lies in the stack that ends at high. Neighbours start in different cache sets. */
+static struct goroutine *place(char *high, uint32_t number)
+{
+    size_t size = (sizeof(struct goroutine) + LINE - 1) & ~(LINE - 1);
+    return (struct goroutine *)(high - (number % COLOURS) * LINE - size);
+}
+
+static struct goroutine *slot(const struct chunk *chunk, uint32_t index)
+{
+    return place(chunk->base + (size_t)(index + 1) * pool.stride, index);
+}
+
+static struct goroutine *dress(struct goroutine *g, char *base, size_t size, bool own)
+{
+    g->task.is_thread = false;
+    g->own_stack = own;
+    g->stack_low = base + guard_size_of(size);
+    g->stack_size = size;
+    return g;
+}
+
+/* ---- guards ---- */
+
+/* Guard count stacks whose lowest bytes are at bases. Never fails: a stack without a guard is said so, once. */
+static void guard(char *const *bases, uint32_t count, size_t size)
+{
+    if (pool.in_use == WEFT__GUARD_AUTO)
+        pool.in_use = pool.wanted == WEFT__GUARD_AUTO ? WEFT__GUARD_INSTALL : pool.wanted;
+    if (pool.in_use == WEFT__GUARD_INSTALL) {
+        if (weft__port_guard_install((void *const *)bases, count, size) == 0)
+            return;
+        if (pool.wanted == WEFT__GUARD_INSTALL && !pool.said_no_guard) {
+            pool.said_no_guard = true;
+            weft__warn("this kernel has no MADV_GUARD_INSTALL (Linux 6.13): stacks are guarded by mprotect");
+        }
+        pool.in_use = WEFT__GUARD_PROTECT;
+    }
+    for (uint32_t i = 0; i < count && pool.in_use == WEFT__GUARD_PROTECT; i++) {
+        if (pool.protect_budget < 0) {
+            long budget = (weft__port_map_limit() - weft__port_map_count() - MAPPINGS_LEFT_ALONE) / 2;
+            pool.protect_budget = budget > 0 ? budget : 0;
+        }
+        if (pool.protect_budget > 0 && weft__port_protect(bases[i], size) == 0) {
+            pool.protect_budget--;
+            continue;
+        }
+        pool.in_use = WEFT__GUARD_NONE;
+        weft__warn("the mappings that vm.max_map_count (%ld) allows are used up: further goroutine stacks have no guard "
+                   "against overflow; raise it with sysctl vm.max_map_count=N",
+                   weft__port_map_limit());
+    }
+}
+
+/* ---- chunks ---- */
+
+/* Under the lock: reserve one more chunk. */
+static int grow(void)
+{
+    uint32_t number = weft__load_relaxed(&pool.chunk_count); /* written under the lock */
+    size_t least = 16 * pool.stride;
+    if (number == CHUNK_MAX)
+        return -EAGAIN;
+    if (pool.next_chunk < least)
+        pool.next_chunk = CHUNK_FIRST > least ? CHUNK_FIRST : least;
+    for (size_t size = pool.next_chunk; size >= least; size /= 2) {
+        uint32_t count = (uint32_t)(size / pool.stride);
+        char *base = weft__port_reserve((size_t)count * pool.stride);
+        if (base == NULL)
+            continue;
+        uint32_t *cold = weft__port_alloc(count * sizeof *cold, sizeof *cold);
+        if (cold == NULL) {
+            weft__port_release(base, (size_t)count * pool.stride);
+            return -ENOMEM;
+        }
+        struct chunk *chunk = &pool.chunks[number];
+        chunk->base = base;
+        chunk->count = count;
+        chunk->cold = cold;
+        chunk->cold_count = 0;
+        weft__store_relaxed(&chunk->carved, 0); /* published by chunk_count */
+        pool.strides += count;
+        pool.next_chunk = size < CHUNK_LARGEST ? size * 2 : size;
+        weft__store_release(&pool.chunk_count, number + 1); /* pairs with the walkers' loads */
+        return 0;
+    }
+    return -EAGAIN;
+}
+
+/* Under the lock: guard the next strides of a chunk and put them on the free list, not touching them otherwise
+ * than by the struct goroutine that the first user would write anyway. False: no chunk has any left. */
+static bool carve(struct stack_cache *cache)
+{
+    uint32_t number = weft__load_relaxed(&pool.chunk_count); /* written under the lock */
+    for (uint32_t c = 0; c < number; c++) {
+        struct chunk *chunk = &pool.chunks[c];
+        uint32_t carved = weft__load_relaxed(&chunk->carved); /* written under the lock */
+        uint32_t count = chunk->count - carved;
+        if (count == 0)
+            continue;
+        uint32_t room = STACK_CACHE_MAX - cache->count;
+        if (count > CARVE_BATCH)
+            count = CARVE_BATCH;
+        if (count > room)
+            count = room;
+        char *bases[CARVE_BATCH];
+        for (uint32_t i = 0; i < count; i++) {
+            bases[i] = chunk->base + (size_t)(carved + i) * pool.stride;
+            weft__tools_stack_register(bases[i] + guard_size_of(pool.stride), slot(chunk, carved + i));
+        }
+        guard(bases, count, guard_size_of(pool.stride));
+        /* The cold list keeps what is carved but not needed now: no page of it is touched. */
+        for (uint32_t i = count; i > 0; i--)
+            chunk->cold[chunk->cold_count++] = carved + i - 1;
+        pool.cold_total += count;
+        weft__store_release(&chunk->carved, carved + count); /* pairs with the walkers' loads */
+        return true;
+    }
+    return false;
+}
+
+/* Under the lock: a stack from the cold lists; its pages are not there yet. */
+static struct goroutine *warm_up(void)
+{
+    uint32_t number = weft__load_relaxed(&pool.chunk_count); /* written under the lock */
+    for (uint32_t c = 0; c < number && pool.cold_total > 0; c++) {
+        struct chunk *chunk = &pool.chunks[c];
+        if (chunk->cold_count == 0)
+            continue;
+        uint32_t index = chunk->cold[--chunk->cold_count];
+        pool.cold_total--;
+        return dress(slot(chunk, index), chunk->base + (size_t)index * pool.stride, pool.stride, false);
+    }
+    return NULL;
+}
+
+/* ---- credits ---- */
+
+int weft__stack_credit_take(struct stack_cache *cache)
+{
+    if (cache != NULL && cache->credits > 0) {
+        cache->credits--;
+        return 0;
+    }
+    uint32_t want = cache != NULL ? CREDIT_BATCH : 1;
+    bool say = false;
+    uint64_t in_use;
+    lock();
+    while (pool.strides < pool.credits_out + want + CREDIT_SLACK && grow() == 0)
+        ;
+    uint64_t left = pool.strides > pool.credits_out + CREDIT_SLACK ? pool.strides - pool.credits_out - CREDIT_SLACK : 0;
+    if (want > left)
+        want = (uint32_t)left;
+    pool.credits_out += want;
+    in_use = pool.credits_out;
+    if (want == 0 && !pool.said_out_of_space)
+        say = pool.said_out_of_space = true;
+    unlock();
+    if (say)
+        weft__warn("no address space for another goroutine stack (%llu of %zu KiB are in use): raise the limit on address "
+                   "space (ulimit -v, RLIMIT_AS), set vm.overcommit_memory to 0 or 1, or make stacks smaller "
+                   "(WEFT_STACK, weft_stack_size)",
+                   (unsigned long long)in_use, pool.stride >> 10);
+    if (want == 0)
+        return -EAGAIN;
+    if (cache != NULL)
+        cache->credits += want - 1;
+    return 0;
+}
+
+void weft__stack_credit_give(struct stack_cache *cache)
+{
+    uint32_t give = 1;
+    if (cache != NULL) {
+        if (++cache->credits < 4 * CREDIT_BATCH)
+            return;
+        give = 2 * CREDIT_BATCH;
+        cache->credits -= give;
+    }
+    lock();
+    pool.credits_out -= give;
+    unlock();
+}
+
+/* ---- take and give ---- */
+
+static struct goroutine *refill(struct stack_cache *cache)
+{
+    lock();
+    while (pool.free != NULL && cache->count < STACK_CACHE_MAX / 2) {
+        struct goroutine *g = pool.free;
+        pool.free = task_goroutine(g->task.next);
+        weft__add_relaxed(&pool.free_count, -1u); /* a hint for the scavenger */
+        g->task.next = (struct weft__task *)cache->first;
+        cache->first = g;
+        cache->count++;
+    }
+    struct goroutine *g = cache->first;
+    if (g != NULL) {
+        cache->first = task_goroutine(g->task.next);
+        cache->count--;
+    } else {
+        if (pool.cold_total == 0)
+            carve(cache);
+        g = warm_up();
+    }
+    unlock();
+    return g;
+}
+
+struct goroutine *weft__stack_take(struct stack_cache *cache)
+{
+    struct goroutine *g = cache->first;
+    if (WEFT__LIKELY(g != NULL)) {
+        cache->first = task_goroutine(g->task.next);
+        cache->count--;
+        return g;
+    }
+    return refill(cache);
+}
+
+/* Move the cache's stacks, all but keep, to the pool: the coldest ones are at the end of the list. */
+static void spill(struct stack_cache *cache, uint32_t keep)
+{
+    struct goroutine **at = &cache->first;
+    for (uint32_t i = 0; i < keep && *at != NULL; i++)
+        at = (struct goroutine **)&(*at)->task.next;
+    struct goroutine *first = *at, *last = first;
+    if (first == NULL)
+        return;
+    *at = NULL;
+    uint32_t moved = 1;
+    while (last->task.next != NULL) {
+        last = task_goroutine(last->task.next);
+        moved++;
+    }
+    cache->count -= moved;
+    lock();
+    last->task.next = (struct weft__task *)pool.free;
+    pool.free = first;
+    weft__add_relaxed(&pool.free_count, moved); /* a hint for the scavenger */
+    unlock();
+}
+
+void weft__stack_give(struct stack_cache *cache, struct goroutine *g)
+{
+    weft__store_relaxed(&g->state, WEFT__FREE); /* reports read it racily */
+    g->task.next = (struct weft__task *)cache->first;
+    cache->first = g;
+    if (++cache->count > STACK_CACHE_MAX)
+        spill(cache, STACK_CACHE_MAX / 2);
+}
+
+void weft__stack_cache_flush(struct stack_cache *cache)
+{
+    spill(cache, 0);
+    if (cache->credits > 0) {
+        lock();
+        pool.credits_out -= cache->credits;
+        unlock();
+        cache->credits = 0;
+    }
+}
+
+/* ---- stacks of a size of their own ---- */
+
+static int size_class(size_t bytes)
+{
+    int class = 14;
+    while (((size_t)1 << class) < bytes)
+        class ++;
+    return class;
+}
+
+struct goroutine *weft__stack_take_sized(size_t bytes)
+{
+    int class = size_class(bytes);
+    size_t size = (size_t)1 << class;
+    struct goroutine *g = NULL;
+    lock();
+    if (pool.sized_free[class] != NULL) {
+        g = pool.sized_free[class];
+        pool.sized_free[class] = task_goroutine(g->task.next);
+        pool.sized_free_count[class]--;
+    } else {
+        if (pool.sized_count == pool.sized_room) {
+            size_t room = pool.sized_room == 0 ? 64 : pool.sized_room * 2;
+            struct goroutine **more = weft__port_alloc(room * sizeof *more, sizeof *more);
+            if (more != NULL) {
+                if (pool.sized_count > 0)
+                    memcpy(more, pool.sized, pool.sized_count * sizeof *more);
+                weft__port_free(pool.sized);
+                pool.sized = more;
+                pool.sized_room = room;
+            }
+        }
+        char *base = pool.sized_count < pool.sized_room ? weft__port_reserve(size) : NULL;
+        if (base != NULL) {
+            guard(&base, 1, guard_size_of(size));
+            g = dress(place(base + size, (uint32_t)pool.sized_count), base, size, true);
+            weft__tools_stack_register(g->stack_low, g);
+            pool.sized[pool.sized_count++] = g;
+        }
+    }
+    unlock();
+    return g;
+}
+
+void weft__stack_give_sized(struct goroutine *g)
+{
+    int class = size_class(g->stack_size);
+    char *base = g->stack_low - guard_size_of(g->stack_size);
+    size_t size = g->stack_size;
+    bool keep;
+    lock();
+    weft__store_relaxed(&g->state, WEFT__FREE); /* reports read it racily */
+    keep = pool.sized_free_count[class] < SIZED_KEEP;
+    if (keep) {
+        g->task.next = (struct weft__task *)pool.sized_free[class];
+        pool.sized_free[class] = g;
+        pool.sized_free_count[class]++;
+    } else {
+        for (size_t i = 0; i < pool.sized_count; i++)
+            if (pool.sized[i] == g) {
+                pool.sized[i] = pool.sized[--pool.sized_count];
+                break;
+            }
+        weft__tools_stack_unregister(g->stack_low);
+        if (pool.in_use == WEFT__GUARD_PROTECT)
+            pool.protect_budget++;
+    }
+    unlock();
+    if (!keep)
+        weft__port_release(base, size);
+}
+
+/* ---- giving memory back ---- */
+
+bool weft__stack_scavenge(bool all)
+{
+    void *bases[DISCARD_BATCH];
+    size_t sizes[DISCARD_BATCH];
+    struct goroutine *taken[DISCARD_BATCH];
+    size_t count = 0;
+    uint32_t keep = all ? 0 : KEEP_TOUCHED;
+    if (weft__load_relaxed(&pool.free_count) <= keep) /* a hint */
+        return false;
+    lock();
+    while (count < DISCARD_BATCH && pool.free != NULL && weft__load_relaxed(&pool.free_count) > keep) {
+        struct goroutine *g = pool.free;
+        pool.free = task_goroutine(g->task.next);
+        weft__add_relaxed(&pool.free_count, -1u); /* under the lock */
+        bases[count] = g->stack_low;
+        sizes[count] = pool.stride - guard_size_of(pool.stride);
+        taken[count++] = g;
+    }
+    unlock();
+    for (size_t i = 0; i < count; i++)
+        weft__tools_stack_forget(taken[i]);
+    weft__port_discard(bases, sizes, count);
+    lock();
+    for (size_t i = 0; i < count; i++) {
+        for (uint32_t c = 0; c < weft__load_relaxed(&pool.chunk_count); c++) { /* written under the lock */
+            struct chunk *chunk = &pool.chunks[c];
+            size_t offset = (size_t)((char *)bases[i] - chunk->base);
+            if ((char *)bases[i] < chunk->base || offset >= (size_t)chunk->count * pool.stride)
+                continue;
+            chunk->cold[chunk->cold_count++] = (uint32_t)(offset / pool.stride);
+            pool.cold_total++;
+            break;
+        }
+    }
+    unlock();
+    return weft__load_relaxed(&pool.free_count) > keep; /* a hint */
+}
+
+/* ---- walking ---- */
+
+void weft__stack_each(bool (*fn)(struct goroutine *g, void *arg), void *arg)
+{
+    uint32_t number = weft__load_acquire(&pool.chunk_count); /* pairs with grow */
+    for (uint32_t c = 0; c < number; c++) {
+        struct chunk *chunk = &pool.chunks[c];
+        uint32_t carved = weft__load_acquire(&chunk->carved); /* pairs with carve */
+        for (uint32_t i = 0; i < carved; i++) {
+            struct goroutine *g = slot(chunk, i); /* a page that was given back reads as zero: WEFT__FREE */
+            if (weft__load_relaxed(&g->state) != WEFT__FREE && !fn(g, arg)) /* racy by contract */
+                return;
+        }
+    }
+    for (size_t i = 0; i < pool.sized_count; i++)
+        if (weft__load_relaxed(&pool.sized[i]->state) != WEFT__FREE && !fn(pool.sized[i], arg)) /* racy by contract */
+            return;
+}
+
+static bool reclaim(struct goroutine *g, void *arg)
+{
+    uint32_t *count = arg;
+    if (weft__load_relaxed(&g->state) == WEFT__LOST) /* the run is over: nobody writes */
+        return true;
+    if (g->own_stack) {
+        int class = size_class(g->stack_size);
+        weft__store_relaxed(&g->state, WEFT__FREE);
+        g->task.next = (struct weft__task *)pool.sized_free[class];
+        pool.sized_free[class] = g;
+        pool.sized_free_count[class]++;
+        return true;
+    }
+    weft__store_relaxed(&g->state, WEFT__FREE);
+    g->task.next = (struct weft__task *)pool.free;
+    pool.free = g;
+    weft__add_relaxed(&pool.free_count, 1);
+    ++*count;
+    return true;
+}
+
+static bool count_lost(struct goroutine *g, void *arg)
+{
+    if (weft__load_relaxed(&g->state) == WEFT__LOST && !g->own_stack)
+        ++*(uint32_t *)arg;
+    return true;
+}
+
+void weft__stack_reclaim_all(void)
+{
+    uint32_t count = 0, lost = 0;
+    lock();
+    weft__stack_each(reclaim, &count);
+    weft__stack_each(count_lost, &lost);
+    pool.credits_out = lost; /* goroutines that never ran held the others */
+    pool.said_out_of_space = false;
+    unlock();
+    while (weft__stack_scavenge(true))
+        ;
+}
+
+struct goroutine *weft__stack_overflowed(const void *address)
+{
+    const char *at = address;
+    uint32_t number = weft__load_acquire(&pool.chunk_count); /* pairs with grow */
+    for (uint32_t c = 0; c < number; c++) {
+        struct chunk *chunk = &pool.chunks[c];
+        if (at < chunk->base || at >= chunk->base + (size_t)chunk->count * pool.stride)
+            continue;
+        size_t offset = (size_t)(at - chunk->base);
+        uint32_t index = (uint32_t)(offset / pool.stride);
+        if (offset % pool.stride >= guard_size_of(pool.stride) || index >= weft__load_acquire(&chunk->carved))
+            return NULL;
+        return slot(chunk, index);
+    }
+    for (size_t i = 0; i < pool.sized_count; i++) {
+        struct goroutine *g = pool.sized[i];
+        if (at < g->stack_low && at >= g->stack_low - guard_size_of(g->stack_size))
+            return g;
+    }
+    return NULL;
+}
+
+/* ---- settings ---- */
+
+static bool any_lost(void)
+{
+    uint32_t lost = 0;
+    weft__stack_each(count_lost, &lost);
+    return lost > 0;
+}
+
+int weft__stack_set_size(size_t bytes)
+{
+    if (bytes < STACK_SIZE_MIN || bytes > STACK_SIZE_MAX)
+        return -EINVAL;
+    size_t stride = (size_t)1 << size_class(bytes);
+    int result = 0;
+    lock();
+    uint32_t number = weft__load_relaxed(&pool.chunk_count); /* written under the lock */
+    if (stride != pool.stride && number > 0 && any_lost()) {
+        result = -EBUSY; /* a machine of an earlier run is still on one of these stacks */
+    } else if (stride != pool.stride) {
+        weft__store_release(&pool.chunk_count, 0u); /* no run is going on: nobody looks */
+        for (uint32_t c = 0; c < number; c++) {
+            weft__port_release(pool.chunks[c].base, (size_t)pool.chunks[c].count * pool.stride);
+            weft__port_free(pool.chunks[c].cold);
+        }
+        pool.free = NULL;
+        weft__store_relaxed(&pool.free_count, 0u);
+        pool.strides = pool.credits_out = 0;
+        pool.cold_total = 0;
+        pool.next_chunk = 0;
+        pool.protect_budget = -1;
+        pool.stride = stride;
+    }
+    unlock();
+    return result;
+}
+
+size_t weft__stack_get_size(void)
+{
+    return pool.stride;
+}
+
+void weft__stack_set_guard(enum weft__guard guard_wanted)
+{
+    lock();
+    pool.wanted = guard_wanted;
+    pool.in_use = WEFT__GUARD_AUTO;
+    unlock();
+}
+
+enum weft__guard weft__stack_guard_in_use(void)
+{
+    return pool.in_use;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tools.c - see tools.h. Sources: compiler-rt's tsan_interface.h and common_interface_defs.h, Valgrind's manual 3.9.
+ *
+ * TSan: a fiber for each goroutine from its first run to its end. The switch synchronises (flag 0), because the commit step
+ * of a park runs on the next context and lets go of locks on behalf of the one that parked.
+ * ASan: the two halves of a switch; a goroutine that dies frees its fake stack. A stack that is used again is
+ * unpoisoned first: weft_exit and cut-off goroutines leave frames that nobody returned from.
+ * Valgrind: each stack is registered when it is made. */
+#include "sched/tools.h"
+
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+
+#define WEAK __attribute__((weak))
+WEAK void *__tsan_get_current_fiber(void);
+WEAK void *__tsan_create_fiber(unsigned flags);
+WEAK void __tsan_destroy_fiber(void *fiber);
+WEAK void __tsan_switch_to_fiber(void *fiber, unsigned flags);
+WEAK void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size);
+WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
+WEAK void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
+
+bool weft__tools_active, weft__tools_threads;
+static bool has_tsan, has_asan;
+
+void weft__tools_init(void)
+{
+    has_tsan = __tsan_create_fiber != NULL;
+    has_asan = __sanitizer_start_switch_fiber != NULL && __asan_unpoison_memory_region != NULL;
+    weft__tools_threads = has_tsan;
+    weft__tools_active = has_tsan || has_asan;
+}
+
+void weft__tools_machine_init(struct tools_machine *machine)
+{
+    if (has_tsan)
+        machine->fiber = __tsan_get_current_fiber();
+}
+
+/* low ends where the frames of a fresh context begin. */
+static size_t usable(const struct goroutine *g)
+{
+    return (size_t)((const char *)g - g->stack_low);
+}
+
+void weft__tools_goroutine_start(struct goroutine *g)
+{
+    if (has_tsan)
+        g->fiber = __tsan_create_fiber(0);
+    if (has_asan)
+        __asan_unpoison_memory_region(g->stack_low, usable(g));
+    g->fake_stack = NULL;
+}
+
+void weft__tools_goroutine_end(struct goroutine *g)
+{
+    if (has_tsan && g->fiber != NULL)
+        __tsan_destroy_fiber(g->fiber);
+    g->fiber = NULL;
+}
+
+__attribute__((no_sanitize("thread", "address"))) void weft__tools_leave(struct tools_machine *machine,
+                                                                        struct goroutine *from, struct goroutine *to,
+                                                                        bool dying)
+{
+    if (has_asan) {
+        void **save = from != NULL ? &from->fake_stack : &machine->fake_stack;
+        __sanitizer_start_switch_fiber(dying ? NULL : save, to != NULL ? to->stack_low : machine->stack_low,
+                                       to != NULL ? usable(to) : machine->stack_size);
+    }
+    if (has_tsan)
+        __tsan_switch_to_fiber(to != NULL ? to->fiber : machine->fiber, 0);
+}
+
+__attribute__((no_sanitize("thread", "address"))) void weft__tools_arrive(struct tools_machine *machine,
+                                                                         struct goroutine *self)
+{
+    if (!has_asan)
+        return;
+    const void *low;
+    size_t size;
+    __sanitizer_finish_switch_fiber(self != NULL ? self->fake_stack : machine->fake_stack, &low, &size);
+    /* The first switch of a machine tells where its own stack is. */
+    if (machine->stack_low == NULL && self != NULL) {
+        machine->stack_low = low;
+        machine->stack_size = size;
+    }
+}
+
+void weft__tools_stack_register(char *low, struct goroutine *g)
+{
+#ifdef VALGRIND_STACK_REGISTER
+    (void)VALGRIND_STACK_REGISTER(low, g);
+#else
+    (void)low, (void)g;
+#endif
+}
+
+void weft__tools_stack_unregister(char *low)
+{
+    (void)low; /* Valgrind identifies by number; an entry for memory that is gone is harmless */
+}
+
+void weft__tools_stack_forget(struct goroutine *g)
+{
+    if (has_asan)
+        __asan_unpoison_memory_region(g->stack_low, usable(g));
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tools.h - what the sanitizers and Valgrind are told: every stack and every switch.
+ *
+ * The library need not be built with a sanitizer for that: the interfaces are weak references, which the program's own
+ * sanitizer runtime fills in. In a program without one they are null, and a switch pays one test of weft__tools_active. */
+#ifndef WEFT_SCHED_TOOLS_H
+#define WEFT_SCHED_TOOLS_H
+
+#include "sched/goroutine.h"
+
+/* What one machine's own stack (where the scheduler loop runs) needs. */
+struct tools_machine {
+    void *fiber;
+    void *fake_stack;
+    const void *stack_low;
+    size_t stack_size;
+};
+
+extern bool weft__tools_active;  /* immutable after the first run's start */
+extern bool weft__tools_threads; /* TSan is there: it has a thread of its own */
+
+/* Find out which tools are there. */
+void weft__tools_init(void);
+/* A machine's thread has started. */
+void weft__tools_machine_init(struct tools_machine *machine);
+
+/* A new goroutine starts on g's stack; the last one on it has ended. */
+void weft__tools_goroutine_start(struct goroutine *g);
+void weft__tools_goroutine_end(struct goroutine *g);
+/* Around a switch: leave runs on the old stack (dying: it will not come back), arrive on the new one. NULL: the machine. */
+void weft__tools_leave(struct tools_machine *machine, struct goroutine *from, struct goroutine *to, bool dying);
+void weft__tools_arrive(struct tools_machine *machine, struct goroutine *self);
+
+/* Stacks. */
+void weft__tools_stack_register(char *low, struct goroutine *g);
+void weft__tools_stack_unregister(char *low);
+void weft__tools_stack_forget(struct goroutine *g); /* its memory is about to be discarded */
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * watchdog.c - the watchdog (sysmon): runs in the thread that called weft_run, holds no processor, sleeps when all is idle.
+ *
+ * At each tick it looks at every processor that is at work and has not passed a scheduling point since the last look:
+ *   - its run-next and queue wait while there is room for another machine: opens run-next to thieves and wakes one;
+ *   - for STUCK_AFTER with work waiting anywhere: counts it as stuck, which makes room for one more processor, and
+ *     wakes a machine for it. The stuck machine loses nothing but what thieves take; when it is back, the surplus retires.
+ * It also: ends a time slice that run-next hand-offs have kept for SLICE (P-02); sees to overdue timers nobody looks at;
+ * gives back cold stacks; and reports the deadlock that the last idle machine has found.
+ *
+ * The pause between ticks grows from TICK_MIN while nothing has to be done: to TICK_ROOM while there is room for
+ * more machines (a waiting run-next should be seen), to TICK_MAX otherwise; all idle for SETTLE, it sleeps until it is
+ * woken by the first processor that is given out. */
+#include "port/port.h"
+#include "sched/runtime.h"
+
+#define TICK_MIN (50 * WEFT_MICROSECOND)
+#define TICK_ROOM (1 * WEFT_MILLISECOND)
+#define TICK_MAX (5 * WEFT_MILLISECOND)
+#define SLICE (10 * WEFT_MILLISECOND)
+#define STUCK_AFTER (10 * WEFT_MILLISECOND)
+#define SETTLE (100 * WEFT_MILLISECOND)
+#define FOREIGN_RECHECK_MIN (10 * WEFT_MILLISECOND)
+#define FOREIGN_RECHECK_MAX (1 * WEFT_SECOND)
+#define SCAVENGE_EVERY (100 * WEFT_MILLISECOND)
+
+void weft__watchdog_wake(void)
+{
+    weft__add_seq(&weft__rt.watchdog_word, 1u);
+    weft__port_futex_wake((uint32_t *)&weft__rt.watchdog_word, 1);
+}
+
+static bool has_own_work(struct processor *p, int64_t now)
+{
+    return !runq_is_empty(&p->queue) || weft__load_relaxed(&p->timers.next) <= now; /* hints */
+}
+
+static bool work_anywhere(int64_t now)
+{
+    if (weft__load_relaxed(&weft__rt.global_count) > 0) /* a hint */
+        return true;
+    uint32_t count = weft__load_acquire(&weft__rt.processor_count); /* pairs with processor_new */
+    for (uint32_t i = 0; i < count; i++)
+        if (has_own_work(weft__rt.processors[i], now))
+            return true;
+    return false;
+}
+
+/* Under no lock. Count p as stuck if it still is where it was. */
+static bool mark_stuck(struct processor *p, uint32_t tick)
+{
+    bool marked = false;
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    if (weft__load_relaxed(&p->status) == PROCESSOR_RUNNING && weft__load_relaxed(&p->tick) == tick) { /* under the lock */
+        weft__store_relaxed(&p->status, PROCESSOR_STUCK);
+        weft__rt.stuck++;
+        weft__room_changed();
+        marked = true;
+    }
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    if (marked)
+        weft__or_acq_rel(&p->attention, ATTENTION_STUCK);
+    return marked;
+}
+
+/* One processor at work. Returns true if something had to be done. */
+static bool look_at(struct processor *p, int64_t now)
+{
+    uint32_t tick = weft__load_relaxed(&p->tick), slice = weft__load_relaxed(&p->slice); /* only compared */
+    if (slice != p->seen_slice) {
+        p->seen_slice = slice;
+        p->slice_at = now;
+    } else if (tick != p->seen_tick && now - p->slice_at > SLICE && runq_length(&p->queue) > 0) {
+        weft__or_acq_rel(&p->attention, ATTENTION_PREEMPT);
+        p->slice_at = now;
+    }
+    if (tick != p->seen_tick) {
+        p->seen_tick = tick;
+        p->seen_at = now;
+        if (weft__load_relaxed(&p->timers.next) + TICK_MIN < now) /* a hint; NEVER does not overflow below */
+            weft__or_acq_rel(&p->attention, ATTENTION_TIMERS);
+        return false;
+    }
+    if (weft__load_relaxed(&weft__rt.room) > 0) { /* a hint */
+        if (!has_own_work(p, now))
+            return false;
+        weft__or_acq_rel(&p->attention, ATTENTION_OPEN);
+        weft__wake_processor();
+        return true;
+    }
+    if (now - p->seen_at < STUCK_AFTER || !work_anywhere(now) || !mark_stuck(p, tick))
+        return false;
+    weft__wake_processor();
+    return true;
+}
+
+/* Returns true if something had to be done; *busy: some processor is at work. */
+static bool look_at_all(int64_t now, bool *busy)
+{
+    bool done = false;
+    *busy = false;
+    uint32_t count = weft__load_acquire(&weft__rt.processor_count); /* pairs with processor_new */
+    for (uint32_t i = 0; i < count; i++) {
+        struct processor *p = weft__rt.processors[i];
+        uint32_t status = weft__load_relaxed(&p->status); /* a hint */
+        if (status == PROCESSOR_IDLE) {
+            /* Left behind by a blocking section, or timers that its machine had. */
+            if (has_own_work(p, now) && weft__load_relaxed(&weft__rt.room) > 0) /* a hint */
+                weft__wake_processor();
+            continue;
+        }
+        *busy = true;
+        if (status == PROCESSOR_RUNNING && look_at(p, now))
+            done = true;
+    }
+    if (weft__load_relaxed(&weft__rt.global_count) > 0 && weft__load_relaxed(&weft__rt.room) > 0) /* hints */
+        weft__wake_processor();
+    return done;
+}
+
+/* Threads of this process that are not ours and not waiting in this library: they may still wake somebody. */
+static bool foreign_threads_at_work(void)
+{
+    int setting = weft__deadlock_setting();
+    if (setting != 0)
+        return setting < 0;
+    int threads = weft__port_thread_count();
+    if (threads < 0)
+        return true;
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    int ours = (int)weft__rt.machine_count + 1 + (weft__tools_threads ? 1 : 0);
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    ours += (int)weft__load_seq(&weft__rt.lost_machines) + (int)weft__load_seq(&weft__rt.foreign_waiting);
+    return threads > ours;
+}
+
+/* Everything is idle. Report if that is for ever; otherwise how long to sleep. */
+static int64_t idle_pause(int64_t *recheck)
+{
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    bool dead = weft__can_nothing_happen();
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    if (!dead) {
+        *recheck = FOREIGN_RECHECK_MIN;
+        return -1;
+    }
+    if (!foreign_threads_at_work()) {
+        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+        dead = weft__can_nothing_happen(); /* a foreign thread may have been at work in between, then ended */
+        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+        if (dead && weft__rt.hooks != NULL && weft__rt.hooks->deadlock != NULL)
+            weft__rt.hooks->deadlock(weft__load_seq(&weft__rt.main_exited) != 0);
+        if (dead)
+            weft__fatal("all goroutines are asleep - deadlock!");
+    }
+    int64_t pause = *recheck;
+    *recheck = pause * 2 > FOREIGN_RECHECK_MAX ? FOREIGN_RECHECK_MAX : pause * 2;
+    return weft__deadlock_setting() < 0 ? -1 : pause;
+}
+
+/* Sleep for good, unless a processor was given out meanwhile: the giver looks at watchdog_asleep under runtime.lock. */
+static bool may_sleep(void)
+{
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    bool idle = weft__rt.busy == 0;
+    weft__store_relaxed(&weft__rt.watchdog_asleep, idle ? 1u : 0u); /* under the lock */
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    return idle;
+}
+
+void weft__watchdog_loop(void)
+{
+    int64_t pause = TICK_MIN, recheck = FOREIGN_RECHECK_MIN;
+    int64_t idle_since = 0, scavenged = 0;
+    for (;;) {
+        uint32_t word = weft__load_seq(&weft__rt.watchdog_word);
+        if (weft__load_seq(&weft__rt.stopping) != 0) /* pairs with the main function's end: it wakes us after */
+            return;
+        int64_t now = weft__port_now();
+        bool busy, done = look_at_all(now, &busy);
+        if (now - scavenged > SCAVENGE_EVERY) {
+            scavenged = now;
+            (void)weft__stack_scavenge(false);
+        }
+        if (busy) {
+            idle_since = 0;
+            recheck = FOREIGN_RECHECK_MIN;
+            int64_t most = weft__load_relaxed(&weft__rt.room) > 0 ? TICK_ROOM : TICK_MAX; /* a hint */
+            pause = done ? TICK_MIN : pause * 2 > most ? most : pause * 2;
+            int64_t next = weft__timers_earliest();
+            int64_t until = next != NEVER && next > now && next - now < pause ? next - now + TICK_MIN : pause;
+            weft__port_futex_wait((uint32_t *)&weft__rt.watchdog_word, word, until);
+            continue;
+        }
+        if (idle_since == 0)
+            idle_since = now;
+        int64_t sleep = idle_pause(&recheck);
+        pause = TICK_MIN;
+        if (now - idle_since < SETTLE) {
+            weft__port_futex_wait((uint32_t *)&weft__rt.watchdog_word, word, sleep > 0 ? sleep : TICK_MAX);
+            continue;
+        }
+        while (weft__stack_scavenge(true))
+            ;
+        if (may_sleep())
+            weft__port_futex_wait((uint32_t *)&weft__rt.watchdog_word, word, sleep);
+        weft__store_relaxed(&weft__rt.watchdog_asleep, 0u); /* a spurious wake-up by a giver is harmless */
+    }
+}
