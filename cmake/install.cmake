@@ -35,3 +35,19 @@ foreach(library IN LISTS weft_link_libraries)
 endforeach()
 configure_file(cmake/weft.pc.in weft.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/weft.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# Manual pages, from the headers' comments.
+find_program(WEFT_BASH bash)
+if(WEFT_BASH)
+    file(GLOB public_headers CONFIGURE_DEPENDS include/weft/*.h)
+    add_custom_command(
+        OUTPUT ${PROJECT_BINARY_DIR}/man/made
+        COMMAND ${CMAKE_COMMAND} -E rm -rf ${PROJECT_BINARY_DIR}/man
+        COMMAND ${WEFT_BASH} ${PROJECT_SOURCE_DIR}/scripts/make-reference --man ${PROJECT_BINARY_DIR}/man
+        COMMAND ${CMAKE_COMMAND} -E touch ${PROJECT_BINARY_DIR}/man/made
+        DEPENDS ${public_headers} scripts/make-reference scripts/reference.awk
+        COMMENT "Making the manual pages"
+        VERBATIM)
+    add_custom_target(weft_man ALL DEPENDS ${PROJECT_BINARY_DIR}/man/made)
+    install(DIRECTORY ${PROJECT_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man3 FILES_MATCHING PATTERN "*.3")
+endif()

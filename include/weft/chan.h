@@ -28,10 +28,10 @@ WEFT_API void *weft_chan_make_untyped(size_t element_size, size_t alignment, int
 /** weft_chan_send_untyped - send *value; weft_chan_send(c, value) is the typed form.
  *  Parameters: channel, may be NULL (blocks for ever); value, element_size bytes, copied before the return.
  *  Blocks: until a receiver takes it or the buffer has room; a goroutine parks, a thread waits on a futex.
- *  Callable from: goroutines and threads. A closed channel panics.
+ *  Callable from: goroutines and threads. Note: A closed channel panics.
  *  Ordering: a send happens before the receive of its value completes; on an unbuffered channel the receive happens
  *  before the send completes; with capacity C the k-th receive happens before the (k+C)-th send completes.
- *  After the return the caller may free the channel if nobody else uses it. Source: Go's chansend. */
+ *  Note: After the return the caller may free the channel if nobody else uses it. Source: Go's chansend. */
 WEFT_API void weft_chan_send_untyped(void *channel, const void *value);
 
 /** weft_chan_recv_untyped - receive into *value; weft_chan_recv is the typed form.
@@ -44,7 +44,7 @@ WEFT_API bool weft_chan_recv_untyped(void *channel, void *value);
 
 /** weft_chan_try_send_untyped - send *value if that needs no waiting.
  *  Parameters: as for the send; on NULL it fails. Blocks: never. Callable from: goroutines and threads.
- *  A closed channel panics. Ordering: as for the send if it succeeds, else none.
+ *  Note: A closed channel panics. Ordering: as for the send if it succeeds, else none.
  *  Returns: true if the value was sent. Source: Go's selectnbsend. */
 WEFT_API bool weft_chan_try_send_untyped(void *channel, const void *value);
 
@@ -72,7 +72,7 @@ WEFT_API size_t weft_chan_len_untyped(const void *channel);
 WEFT_API size_t weft_chan_cap_untyped(const void *channel);
 
 /** weft_chan_retain_untyped - one more owner. Blocks: never. Callable from: any owner. Returns: channel.
- *  Each owner calls weft_chan_release (or weft_chan_free) once. Source: reference counting. */
+ *  Note: Each owner calls weft_chan_release (or weft_chan_free) once. Source: reference counting. */
 WEFT_API void *weft_chan_retain_untyped(void *channel);
 
 /** weft_chan_release_untyped - one owner less; the last one frees the channel. NULL is ignored.

@@ -24,11 +24,14 @@ typedef void (*weft__function)(void);
 
 WEFT_BEGIN_DECLS
 
-/** weft_go_copy - spawn fn(copy), where copy points to size bytes that were copied from value.
- *  Parameters: fn; value and size, 0 to 65,536 bytes; the copy is aligned to 16 and lives as long as the goroutine.
+/** weft_go_copy_at - spawn fn(copy), where copy points to size bytes that were copied from value;
+ *  weft_go_copy(fn, value, size) is the usual form.
+ *  Parameters: site, where; options or NULL; fn; value and size, 0 to 65,536 bytes; the copy is aligned to 16 and lives
+ *  as long as the goroutine.
  *  Blocks: never. Callable from: goroutines and threads (while a run is going on).
  *  Ordering: what the caller did before happens before fn.
- *  Returns: 0, or -E2BIG, -ENOMEM, -EAGAIN as for weft_go. Source: DESIGN.md, larger values by copy. */
+ *  Returns: 0, or -E2BIG, -ENOMEM, -EAGAIN as for weft_go.
+ *  Source: Go's go statement, for a value larger than an argument. */
 WEFT_API int weft_go_copy_at(const struct weft_site *site, const struct weft_go_options *options,
                              void (*fn)(void *copy), const void *value, size_t size);
 
@@ -44,7 +47,8 @@ WEFT_API weft__function weft_go_begin(weft__function fn, const struct weft_site 
 /** weft_go_error - why weft_go_begin returned NULL to the calling thread, and forget it.
  *  Blocks: never. Callable from: right after weft_go_begin.
  *  Returns: -ENOMEM (no memory for the descriptor), -EAGAIN (no room for its stack: the line on standard error
- *  says what to raise), -EINVAL (a stack size out of range), -EPERM (no run is going on). */
+ *  says what to raise), -EINVAL (a stack size out of range), -EPERM (no run is going on).
+ *  Source: errno(3), per thread as that is. */
 WEFT_API int weft_go_error(void);
 
 WEFT_END_DECLS

@@ -14,7 +14,7 @@ WEFT_BEGIN_DECLS
  *  runs a goroutine itself, so a goroutine that is stuck in a system call cannot keep weft_run from returning.
  *  Callable from: any thread that is not inside a goroutine, again after it has returned, one run at a time.
  *  Ordering: everything before the call happens before app; what app did happens before the return.
- *  Other goroutines are cut off when app returns, as in Go: their deferred calls do not run. Parked ones are
+ *  Note: Other goroutines are cut off when app returns, as in Go: their deferred calls do not run. Parked ones are
  *  forgotten; one that is computing goes on until its next operation of this library, where it ends.
  *  Standard output and standard error are flushed.
  *  Returns: app's result; or -EBUSY (a run is going on), -EDEADLK (called from a goroutine), -EAGAIN or -ENOMEM
@@ -45,14 +45,14 @@ WEFT_API size_t weft_stack_size(size_t bytes);
 WEFT_API void weft_yield(void);
 
 /** weft_exit - end the calling goroutine: its deferred calls run, then it is gone.
- *  From the main goroutine: the others go on, and when they have all ended the deadlock report says so (exit 2).
+ *  Note: From the main goroutine the others go on, and when they have all ended the deadlock report says so (exit 2).
  *  Blocks: never returns. Callable from: goroutines; elsewhere it panics.
  *  Source: Go's runtime.Goexit. */
 WEFT__NORETURN WEFT_API void weft_exit(void);
 
 /** weft_panic - report a fault that the program cannot go on from and end the process.
  *  Parameters: format and what follows, as for printf(3).
- *  The caller's deferred calls run first, then message, goroutine, spawn site and backtrace go to
+ *  Note: The caller's deferred calls run first, then message, goroutine, spawn site and backtrace go to
  *  standard error and the process ends with exit code 2. Panics of several goroutines at once are printed one whole.
  *  Blocks: never returns. Callable from: goroutines and threads; not from signal handlers.
  *  Source: Go's panic. */
@@ -69,7 +69,7 @@ WEFT_API uint64_t weft_goid(void);
 WEFT_API size_t weft_goroutines(void);
 
 /** weft_blocking_begin - say that a call follows which blocks the thread: the right to run goroutines is handed on at once.
- *  Blocks: never. Callable from: goroutines; no effect in a plain thread. Sections nest; no other operation of
+ *  Blocks: never. Callable from: goroutines; no effect in a plain thread. Note: Sections nest; no other operation of
  *  this library may be used inside one. Prefer the statement weft_blocking { ... }.
  *  Source: Go's entersyscallblock. */
 WEFT_API void weft_blocking_begin(void);

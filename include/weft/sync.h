@@ -45,18 +45,19 @@ WEFT_API void weft_waitgroup_wait(weft_waitgroup *wg);
 
 /** weft_waitgroup_go_begin - first half of weft_waitgroup_go: count one more and make the goroutine's descriptor.
  *  Not to be called by hand; as weft_go_begin, with the wait group in place of the options.
- *  Blocks: never. Callable from: goroutines and threads. Returns: as weft_go_begin. */
+ *  Blocks: never. Callable from: goroutines and threads. Returns: as weft_go_begin.
+ *  Source: Go's WaitGroup.Go. */
 WEFT_API weft__function weft_waitgroup_go_begin(weft__function fn, const struct weft_site *site, weft_waitgroup *wg,
                                                 unsigned shape);
 
 /** weft_waitgroup_go_copy_at - weft_go_copy_at with a wait group: counted now, done when the goroutine ends.
- *  Parameters, blocking, callers, returns: as weft_go_copy_at. Source: Go's WaitGroup.Go. */
+ *  Blocks: never. Callable from: goroutines and threads. Returns: as weft_go_copy_at. Source: Go's WaitGroup.Go. */
 WEFT_API int weft_waitgroup_go_copy_at(const struct weft_site *site, weft_waitgroup *wg, void (*fn)(void *copy),
                                        const void *value, size_t size);
 
 /** weft_mutex_lock - take the mutex.
  *  Blocks: until it is free; a goroutine parks. After 1 ms of waiting the mutex is handed over in order of arrival.
- *  Callable from: goroutines and threads. Not recursive. Ordering: the n-th unlock happens before the return of the
+ *  Callable from: goroutines and threads. Note: Not recursive. Ordering: the n-th unlock happens before the return of the
  *  m-th lock, n < m. Source: Go's sync.Mutex. */
 WEFT_API void weft_mutex_lock(weft_mutex *mutex);
 
@@ -71,7 +72,7 @@ WEFT_API bool weft_mutex_trylock(weft_mutex *mutex);
 WEFT_API void weft_mutex_unlock(weft_mutex *mutex);
 
 /** weft_once_do - call fn(arg) the first time only; every call returns after that one call has ended.
- *  If fn ends by weft_exit it counts as done. Blocks: until fn has ended. Callable from: goroutines and threads; not
+ *  Note: If fn ends by weft_exit it counts as done. Blocks: until fn has ended. Callable from: goroutines and threads; not
  *  from inside fn for the same once (that waits for ever). Ordering: fn's end happens before every return.
  *  Source: Go's sync.Once. */
 WEFT_API void weft_once_do(weft_once *once, void (*fn)(void *arg), void *arg);

@@ -25,7 +25,7 @@ WEFT_API void weft_sleep(int64_t duration);
 
 /** weft_timer_new - a timer that sends its due time on its channel once, duration nanoseconds from now.
  *  Parameters: duration, zero or less means now. Blocks: never. Callable from: goroutines, and threads during a run.
- *  The channel is unbuffered to the eye (length and capacity 0) and holds no value that a stop or reset has overtaken.
+ *  Note: The channel is unbuffered to the eye (length and capacity 0) and holds no value that a stop or reset has overtaken.
  *  Returns: the timer, to be given back with weft_timer_free; NULL without memory.
  *  Source: Go 1.23's time.NewTimer. */
 WEFT_API weft_timer *weft_timer_new(int64_t duration);
@@ -45,17 +45,17 @@ WEFT_API weft_timer *weft_after_func(int64_t duration, void (*fn)(void *arg), vo
 /** weft_timer_stop - keep the timer from firing.
  *  Blocks: never; it does not wait for an after_func that has started. Callable from: goroutines and threads.
  *  Returns: true if the call stopped it (its value was not received, its function not started); false if it had
- *  been stopped or had done its work. After it the channel holds no value. Source: Go 1.23's Timer.Stop. */
+ *  been stopped or had done its work. Note: After it the channel holds no value. Source: Go 1.23's Timer.Stop. */
 WEFT_API bool weft_timer_stop(weft_timer *timer);
 
 /** weft_timer_reset - let it fire duration nanoseconds from now (a ticker: that is its new period, above zero).
  *  Blocks: never. Callable from: goroutines and threads.
- *  Returns: true if it was active. No value from before the reset can be received. Source: Go 1.23's Timer.Reset. */
+ *  Returns: true if it was active. Note: No value from before the reset can be received. Source: Go 1.23's Timer.Reset. */
 WEFT_API bool weft_timer_reset(weft_timer *timer, int64_t duration);
 
 /** weft_timer_free - stop the timer and give it back. Nobody may wait on its channel. NULL is ignored.
  *  An after_func that is not yet due is cancelled; one that runs goes on. Blocks: never.
- *  Callable from: the owner. Source: DESIGN.md, who frees. */
+ *  Callable from: the owner. Source: who makes it frees it. */
 WEFT_API void weft_timer_free(weft_timer *timer);
 
 /** weft_timer_chan_untyped - the timer's channel of int64_t (the due time); weft_timer_chan is the typed form.
