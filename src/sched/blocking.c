@@ -51,7 +51,7 @@ void weft_blocking_end(void)
     bool in_time = false;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__rt.blocked_count--;
-    if (!m->lost && weft__load_relaxed(&weft__rt.stopping) == 0 && /* written under the lock */
+    if (!weft__load_relaxed(&m->lost) && weft__load_relaxed(&weft__rt.stopping) == 0 && /* written under the lock */
         (m->p = weft__processor_acquire(m)) != NULL)
         in_time = true;
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
@@ -61,5 +61,5 @@ void weft_blocking_end(void)
         return;
     }
     weft__store_relaxed(&g->state, WEFT__RUNNABLE); /* for reports */
-    weft__suspend(m, g, m->lost ? NULL : commit_to_global, g);
+    weft__suspend(m, g, weft__load_acquire(&m->lost) ? NULL : commit_to_global, g);
 }

@@ -26,8 +26,7 @@ enum weft__state {
     WEFT__RUNNABLE, /* in a queue, or about to be */
     WEFT__RUNNING,
     WEFT__WAITING, /* parked: reason and object say on what */
-    WEFT__BLOCKED, /* in a weft_blocking section: it has its machine and no processor */
-    WEFT__LOST     /* cut off at a run's end while its machine was stuck; its stack is never used again */
+    WEFT__BLOCKED  /* in a weft_blocking section: it has its machine and no processor */
 };
 
 struct goroutine {
@@ -36,6 +35,7 @@ struct goroutine {
     WEFT__ATOMIC(uint32_t) state;  /* enum weft__state; written by whoever owns the goroutine, read by reports */
     bool own_stack;                /* immutable: a stack of a size of its own, not one of the pool's stride */
     bool is_main;                  /* immutable while it lives */
+    bool lost;                     /* of a run that ended without one of its machines: never used again */
     uint64_t id;                   /* the rest: immutable while it lives */
     const struct weft_site *site;
     const char *name;

@@ -13,7 +13,7 @@
 /* Read only through weft__machine, which no compiler can look into: no address of it survives a switch. */
 static __thread struct machine *current __attribute__((tls_model("initial-exec")));
 
-__attribute__((noinline, noclone)) struct machine *weft__machine(void)
+__attribute__((noinline)) struct machine *weft__machine(void)
 {
     __asm__ __volatile__("" ::: "memory");
     return current;
@@ -40,7 +40,7 @@ static void *machine_main(void *arg)
     if (weft__rt.hooks != NULL && weft__rt.hooks->machine_stop != NULL)
         weft__rt.hooks->machine_stop();
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    bool lost = m->lost; /* then weft_run has gone on without it, and nothing of it may be freed */
+    bool lost = weft__load_relaxed(&m->lost); /* then weft_run has gone on without it, and nothing of it may be freed */
     if (!lost) {
         if (m->p != NULL)
             weft__processor_release(m);

@@ -19,7 +19,8 @@
 
 static inline void set_state(struct goroutine *g, enum weft__state state)
 {
-    weft__store_relaxed(&g->state, state); /* only reports read it while g is not ours */
+    /* release: whoever reads WAITING (a report, the end of a run) finds reason and object. */
+    weft__store_release(&g->state, state);
 }
 
 void weft__finish_switch(struct machine *m)
@@ -211,7 +212,7 @@ bool weft__may_spin(void)
         return false;
     /* Hints all: another processor is at work and nothing waits here. */
     return weft__load_relaxed(&weft__rt.processor_count) > 1 &&
-           weft__rt.target > 1 && weft__load_relaxed(&weft__rt.room) + 1 < weft__rt.target && runq_is_empty(&m->p->queue);
+           weft__load_relaxed(&weft__rt.room) + 1 < weft__load_relaxed(&weft__rt.target) && runq_is_empty(&m->p->queue);
 }
 
 /* ---- deadlines ---- */

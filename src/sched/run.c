@@ -91,12 +91,12 @@ int weft_procs(int n)
         n = PROCS_MAX;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     bool running = weft__load_relaxed(&weft__rt.running) != 0; /* written under the lock */
-    int before = running ? weft__rt.target : procs_wanted;
+    int before = running ? weft__load_relaxed(&weft__rt.target) : procs_wanted;
     uint32_t count = weft__load_relaxed(&weft__rt.processor_count); /* under the lock */
     if (n >= 1) {
         procs_wanted = n;
         if (running) {
-            weft__rt.target = n;
+            weft__store_relaxed(&weft__rt.target, n); /* under the lock */
             weft__room_changed();
             for (uint32_t i = 0; i < count && n < before; i++)
                 weft__or_acq_rel(&weft__rt.processors[i]->attention, ATTENTION_RETIRE);
@@ -105,7 +105,7 @@ int weft_procs(int n)
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     if (running && n > before)
         weft__wake_processor();
-    return before > 0 ? before : n >= 1 ? procs_default() : procs_default();
+    return before > 0 ? before : procs_default();
 }
 
 size_t weft_stack_size(size_t bytes)
@@ -164,10 +164,8 @@ static bool lose_machines(void)
     bool any = false;
     for (struct machine *m = weft__rt.machines, *next; m != NULL; m = next) {
         next = m->next;
-        m->lost = true;
+        weft__store_release(&m->lost, true); /* pairs with find_runnable */
         m->next = NULL;
-        if (m->g != NULL)
-            weft__store_relaxed(&m->g->state, WEFT__LOST); /* its owner does not look at it */
         if (m->p != NULL)
             for (uint32_t i = 0; i < weft__load_relaxed(&weft__rt.processor_count); i++) /* under the lock */
                 if (weft__rt.processors[i] == m->p)
@@ -181,10 +179,12 @@ static bool lose_machines(void)
 
 static bool abandon(struct goroutine *g, void *arg)
 {
-    (void)arg;
-    if (weft__load_relaxed(&g->state) == WEFT__WAITING && g->task.reason != NULL && g->task.reason->abandon != NULL)
+    const bool *machines_lost = arg;
+    if (g->lost)
+        return true;
+    if (weft__load_acquire(&g->state) == WEFT__WAITING && g->task.reason != NULL && g->task.reason->abandon != NULL)
         g->task.reason->abandon(g->task.object); /* the machines are gone */
-    if (weft__load_relaxed(&g->state) != WEFT__LOST)
+    if (!*machines_lost)
         weft__tools_goroutine_end(g);
     return true;
 }
@@ -196,13 +196,13 @@ static void drop_records(struct runq *q)
         weft__spawn_drop(r);
 }
 
-static void tear_down(void)
+static void tear_down(bool machines_lost)
 {
     uint32_t count = weft__load_relaxed(&weft__rt.processor_count); /* nobody else is left */
     for (uint32_t i = 0; i < count; i++)
         if (weft__rt.processors[i] != NULL)
             weft__timers_clear(&weft__rt.processors[i]->timers);
-    weft__stack_each(abandon, NULL);
+    weft__stack_each(abandon, &machines_lost);
     runnable r;
     while ((r = weft__global_take_one()) != RUNNABLE_NONE)
         weft__spawn_drop(r);
@@ -216,7 +216,7 @@ static void tear_down(void)
         weft__port_free(p);
         weft__rt.processors[i] = NULL;
     }
-    weft__stack_reclaim_all();
+    weft__stack_reclaim_all(machines_lost);
 }
 
 /* ---- a run ---- */
@@ -228,7 +228,7 @@ static int start(int (*app)(int, char **), int argc, char **argv)
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     bool busy = weft__load_relaxed(&weft__rt.running) != 0; /* written under the lock */
     if (!busy) {
-        weft__rt.target = procs_default();
+        weft__store_relaxed(&weft__rt.target, procs_default()); /* published by running */
         weft__rt.busy = weft__rt.stuck = 0;
         weft__rt.machine_count = weft__rt.idle_count = weft__rt.blocked_count = 0;
         weft__rt.idle_processors = NULL;
@@ -275,11 +275,11 @@ int weft__sched_run(int (*app)(int, char **), int argc, char **argv)
         stop_machines();
     }
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    (void)lose_machines();
+    bool machines_lost = lose_machines();
     if (result == 0)
         result = weft__rt.result;
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    tear_down();
+    tear_down(machines_lost);
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__store_release(&weft__rt.running, 0u);
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);

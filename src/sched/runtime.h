@@ -76,7 +76,7 @@ struct machine {
     uint32_t sections;          /* nesting of weft_blocking */
     bool spinning;              /* looks for work; counted in runtime.spinning */
     bool assigned;              /* protected by runtime.lock: taken off the idle list by a waker */
-    bool lost;                  /* protected by runtime.lock: the run ended without it */
+    WEFT__ATOMIC(bool) lost;    /* written under runtime.lock: the run ended without it */
     WEFT__ATOMIC(uint32_t) wake; /* futex: 1 when there is something to do */
     struct machine *idle_next, *idle_previous; /* protected by runtime.lock */
     struct machine *next;       /* all machines; protected by runtime.lock */
@@ -96,7 +96,8 @@ struct runtime {
     WEFT__ATOMIC(uint32_t) stopping;     /* the main function has returned */
     runnable global_first, global_last;  /* protected by lock */
     WEFT__ATOMIC(uint32_t) global_count; /* written under lock */
-    int target, busy, stuck;             /* protected by lock */
+    int busy, stuck;                     /* protected by lock */
+    WEFT__ATOMIC(int) target;            /* procs wanted; written under lock */
     WEFT__ATOMIC(int32_t) room;          /* target - (busy - stuck), or 0 if negative; written under lock */
     WEFT__ATOMIC(int32_t) spinning;      /* machines that look for work */
     WEFT__ATOMIC(uint32_t) processor_count;

@@ -51,7 +51,7 @@ uint32_t weft__random(void)
 
 void weft__room_changed(void)
 {
-    int room = weft__rt.target - (weft__rt.busy - weft__rt.stuck);
+    int room = weft__load_relaxed(&weft__rt.target) - (weft__rt.busy - weft__rt.stuck);
     weft__store_relaxed(&weft__rt.room, room > 0 ? room : 0); /* a hint for those without the lock */
 }
 
@@ -95,7 +95,7 @@ static struct processor *processor_new(void)
 struct processor *weft__processor_acquire(struct machine *m)
 {
     ASSERT(weft__lock_is_taken(&weft__rt.lock));
-    if (weft__rt.busy - weft__rt.stuck >= weft__rt.target)
+    if (weft__rt.busy - weft__rt.stuck >= weft__load_relaxed(&weft__rt.target)) /* under the lock */
         return NULL;
     struct processor *p = weft__rt.idle_processors;
     if (p != NULL)
@@ -252,7 +252,7 @@ static runnable global_get(struct processor *p)
         return RUNNABLE_NONE;
     lock();
     uint32_t count = weft__load_relaxed(&weft__rt.global_count);
-    uint32_t share = count / (uint32_t)weft__rt.target + 1;
+    uint32_t share = count / (uint32_t)weft__load_relaxed(&weft__rt.target) + 1; /* under the lock */
     if (share > count)
         share = count;
     if (share > RUNQ_SIZE / 2)
@@ -321,7 +321,7 @@ static bool retire_if_surplus(struct machine *m)
         weft__rt.stuck--;
         weft__room_changed();
     }
-    bool surplus = weft__rt.busy - weft__rt.stuck > weft__rt.target;
+    bool surplus = weft__rt.busy - weft__rt.stuck > weft__load_relaxed(&weft__rt.target); /* under the lock */
     if (surplus) {
         runnable r;
         while ((r = runq_take_next(&p->queue)) != RUNNABLE_NONE || (r = runq_get(&p->queue)) != RUNNABLE_NONE) {
@@ -416,7 +416,8 @@ static bool go_idle(struct machine *m)
         unlock();
         return false;
     }
-    if (m->p != NULL && weft__rt.global_first != RUNNABLE_NONE && weft__rt.busy - weft__rt.stuck <= weft__rt.target) {
+    if (m->p != NULL && weft__rt.global_first != RUNNABLE_NONE &&
+        weft__rt.busy - weft__rt.stuck <= weft__load_relaxed(&weft__rt.target)) { /* under the lock */
         unlock();
         return true;
     }
@@ -449,11 +450,18 @@ static bool go_idle(struct machine *m)
     return weft__load_seq(&weft__rt.stopping) == 0;
 }
 
+/* At most half of the busy processors look for work at a time. */
+static bool may_look_around(void)
+{
+    int busy = weft__load_relaxed(&weft__rt.target) - weft__load_relaxed(&weft__rt.room); /* hints */
+    return 2 * weft__load_relaxed(&weft__rt.spinning) <= busy;
+}
+
 runnable weft__find_runnable(struct machine *m)
 {
     for (;;) {
         struct processor *p = m->p;
-        if (weft__load_seq(&weft__rt.stopping) != 0 || m->lost)
+        if (weft__load_seq(&weft__rt.stopping) != 0 || weft__load_acquire(&m->lost)) /* pairs with lose_machines */
             return RUNNABLE_NONE;
         if (p == NULL || attend(m)) {
             if (!go_idle(m))
@@ -469,7 +477,7 @@ runnable weft__find_runnable(struct machine *m)
             r = runq_get(&p->queue);
         if (r == RUNNABLE_NONE)
             r = global_get(p);
-        if (r == RUNNABLE_NONE && (m->spinning || 2 * weft__load_relaxed(&weft__rt.spinning) <= weft__rt.busy)) {
+        if (r == RUNNABLE_NONE && (m->spinning || may_look_around())) {
             if (!m->spinning) {
                 m->spinning = true;
                 weft__add_seq(&weft__rt.spinning, 1);

@@ -98,6 +98,7 @@ static struct goroutine *slot(const struct chunk *chunk, uint32_t index)
 
 static struct goroutine *dress(struct goroutine *g, char *base, size_t size, bool own)
 {
+    g->lost = false;
     g->task.is_thread = false;
     g->own_stack = own;
     g->stack_low = base + guard_size_of(size);
@@ -480,8 +481,9 @@ void weft__stack_each(bool (*fn)(struct goroutine *g, void *arg), void *arg)
 
 static bool reclaim(struct goroutine *g, void *arg)
 {
-    uint32_t *count = arg;
-    if (weft__load_relaxed(&g->state) == WEFT__LOST) /* the run is over: nobody writes */
+    const bool *machines_lost = arg;
+    g->lost |= *machines_lost;
+    if (g->lost)
         return true;
     if (g->own_stack) {
         int class = size_class(g->stack_size);
@@ -495,22 +497,21 @@ static bool reclaim(struct goroutine *g, void *arg)
     g->task.next = (struct weft__task *)pool.free;
     pool.free = g;
     weft__add_relaxed(&pool.free_count, 1);
-    ++*count;
     return true;
 }
 
 static bool count_lost(struct goroutine *g, void *arg)
 {
-    if (weft__load_relaxed(&g->state) == WEFT__LOST && !g->own_stack)
+    if (g->lost && !g->own_stack)
         ++*(uint32_t *)arg;
     return true;
 }
 
-void weft__stack_reclaim_all(void)
+void weft__stack_reclaim_all(bool machines_lost)
 {
-    uint32_t count = 0, lost = 0;
+    uint32_t lost = 0;
     lock();
-    weft__stack_each(reclaim, &count);
+    weft__stack_each(reclaim, &machines_lost);
     weft__stack_each(count_lost, &lost);
     pool.credits_out = lost; /* goroutines that never ran held the others */
     pool.said_out_of_space = false;

@@ -49,8 +49,9 @@ bool weft__stack_scavenge(bool all);
  * reports that tolerate motion. */
 void weft__stack_each(bool (*fn)(struct goroutine *g, void *arg), void *arg);
 
-/* At the end of a run: make every stack free that belongs to a parked or runnable goroutine. */
-void weft__stack_reclaim_all(void);
+/* At the end of a run: make every stack free that belongs to a parked or runnable goroutine. machines_lost: some machine has
+ * not come back and may be on any of them, so that none in use is ever used again. */
+void weft__stack_reclaim_all(bool machines_lost);
 
 /* The goroutine in whose guard address lies, or NULL. Async-signal-safe. */
 struct goroutine *weft__stack_overflowed(const void *address);

@@ -14,6 +14,12 @@
 #endif
 
 #define WEAK __attribute__((weak))
+/* Between the two halves of a switch nothing may be instrumented: clang marks function entries even under no_sanitize. */
+#ifdef __clang__
+#define UNINSTRUMENTED __attribute__((disable_sanitizer_instrumentation))
+#else
+#define UNINSTRUMENTED __attribute__((no_sanitize("thread", "address")))
+#endif
 WEAK void *__tsan_get_current_fiber(void);
 WEAK void *__tsan_create_fiber(unsigned flags);
 WEAK void __tsan_destroy_fiber(void *fiber);
@@ -23,10 +29,13 @@ WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bo
 WEAK void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
 
 bool weft__tools_active, weft__tools_threads;
-static bool has_tsan, has_asan;
+static bool has_tsan, has_asan, tools_known;
 
 void weft__tools_init(void)
 {
+    if (tools_known)
+        return; /* machines that an earlier run lost may read them */
+    tools_known = true;
     has_tsan = __tsan_create_fiber != NULL;
     has_asan = __sanitizer_start_switch_fiber != NULL && __asan_unpoison_memory_region != NULL;
     weft__tools_threads = has_tsan;
@@ -61,9 +70,8 @@ void weft__tools_goroutine_end(struct goroutine *g)
     g->fiber = NULL;
 }
 
-__attribute__((no_sanitize("thread", "address"))) void weft__tools_leave(struct tools_machine *machine,
-                                                                        struct goroutine *from, struct goroutine *to,
-                                                                        bool dying)
+UNINSTRUMENTED void weft__tools_leave(struct tools_machine *machine, struct goroutine *from, struct goroutine *to,
+                                      bool dying)
 {
     if (has_asan) {
         void **save = from != NULL ? &from->fake_stack : &machine->fake_stack;
@@ -74,8 +82,7 @@ __attribute__((no_sanitize("thread", "address"))) void weft__tools_leave(struct 
         __tsan_switch_to_fiber(to != NULL ? to->fiber : machine->fiber, 0);
 }
 
-__attribute__((no_sanitize("thread", "address"))) void weft__tools_arrive(struct tools_machine *machine,
-                                                                         struct goroutine *self)
+UNINSTRUMENTED void weft__tools_arrive(struct tools_machine *machine, struct goroutine *self)
 {
     if (!has_asan)
         return;

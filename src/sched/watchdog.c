@@ -78,7 +78,7 @@ static bool look_at(struct processor *p, int64_t now)
     if (tick != p->seen_tick) {
         p->seen_tick = tick;
         p->seen_at = now;
-        if (weft__load_relaxed(&p->timers.next) + TICK_MIN < now) /* a hint; NEVER does not overflow below */
+        if (weft__load_relaxed(&p->timers.next) < now - TICK_MIN) /* a hint */
             weft__or_acq_rel(&p->attention, ATTENTION_TIMERS);
         return false;
     }
