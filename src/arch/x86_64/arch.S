@@ -133,7 +133,7 @@ weft__arch_prepare:
     .cfi_startproc
     endbr64
     andq    $-16, %rdi
-    leaq    started(%rip), %rax
+    leaq    .Lstarted(%rip), %rax
     xorl    %ecx, %ecx
     subq    $HEADROOM + 8 + FRAME, %rdi
     movq    %rax, FRAME(%rdi)
@@ -158,7 +158,7 @@ weft__arch_start:
     .cfi_startproc
     .cfi_undefined rip
     nop
-started:
+.Lstarted:
     movq    %rax, %rdi
     callq   *%r12
     ud2
