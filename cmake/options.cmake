@@ -21,7 +21,8 @@ if(NOT WEFT_ATOMICS_NEED_NO_LIBRARY)
 endif()
 
 add_library(weft_options INTERFACE)
-target_compile_definitions(weft_options INTERFACE _GNU_SOURCE)
+# Empty, as the sources write it, so that defining it again is no redefinition.
+target_compile_definitions(weft_options INTERFACE $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
 target_compile_options(
     weft_options
     INTERFACE -Wall -Wextra -fasynchronous-unwind-tables

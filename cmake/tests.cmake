@@ -70,7 +70,7 @@ function(weft_add_test source)
 
     add_executable(${program} ${source})
     target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
-    target_link_libraries(${program} PRIVATE weft_static weft_options PkgConfig::CHECK m)
+    target_link_libraries(${program} PRIVATE weft_static weft_options PkgConfig::CHECK)
     target_link_options(${program} PRIVATE ${link})
     set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     add_test(NAME ${name} COMMAND ${program})
@@ -79,6 +79,8 @@ function(weft_add_test source)
 endfunction()
 
 if(CHECK_FOUND)
+    # As an archive (cross builds) it needs libm behind it, which its check.pc says in Libs.private alone.
+    set_property(TARGET PkgConfig::CHECK APPEND PROPERTY INTERFACE_LINK_LIBRARIES m)
     file(GLOB_RECURSE weft_tests CONFIGURE_DEPENDS src/*_test.c tests/*_test.c)
     include(CheckLanguage)
     if(NOT CMAKE_CROSSCOMPILING)
