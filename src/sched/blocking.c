@@ -24,7 +24,7 @@ void weft_blocking_begin(void)
         return;
     m->g->task.reason = &in_section;
     m->g->task.object = NULL;
-    weft__store_relaxed(&m->g->state, WEFT__BLOCKED); /* for reports */
+    weft__store_release(&m->g->state, WEFT__BLOCKED); /* for reports */
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     struct processor *p = m->p;
     weft__processor_release(m);
@@ -57,9 +57,9 @@ void weft_blocking_end(void)
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     g->task.reason = NULL;
     if (in_time) {
-        weft__store_relaxed(&g->state, WEFT__RUNNING); /* for reports */
+        weft__store_release(&g->state, WEFT__RUNNING); /* for reports */
         return;
     }
-    weft__store_relaxed(&g->state, WEFT__RUNNABLE); /* for reports */
+    weft__store_release(&g->state, WEFT__RUNNABLE); /* for reports */
     weft__suspend(m, g, weft__load_acquire(&m->lost) ? NULL : commit_to_global, g);
 }

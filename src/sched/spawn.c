@@ -454,7 +454,7 @@ static bool end_or_renew(struct goroutine *g)
         weft__add_relaxed(&weft__rt.born_outside, -1); /* a count */
     }
     if (WEFT__UNLIKELY(weft__tools_active))
-        weft__store_relaxed(&g->state, WEFT__RUNNABLE);
+        weft__store_release(&g->state, WEFT__RUNNABLE);
     weft__suspend(m, g, commit_free, g);
     __builtin_unreachable();
 }

@@ -470,12 +470,12 @@ void weft__stack_each(bool (*fn)(struct goroutine *g, void *arg), void *arg)
         uint32_t carved = weft__load_acquire(&chunk->carved); /* pairs with carve */
         for (uint32_t i = 0; i < carved; i++) {
             struct goroutine *g = slot(chunk, i); /* a page that was given back reads as zero: WEFT__FREE */
-            if (weft__load_relaxed(&g->state) != WEFT__FREE && !fn(g, arg)) /* racy by contract */
+            if (weft__load_acquire(&g->state) != WEFT__FREE && !fn(g, arg)) /* pairs with its owner's release */
                 return;
         }
     }
     for (size_t i = 0; i < pool.sized_count; i++)
-        if (weft__load_relaxed(&pool.sized[i]->state) != WEFT__FREE && !fn(pool.sized[i], arg)) /* racy by contract */
+        if (weft__load_acquire(&pool.sized[i]->state) != WEFT__FREE && !fn(pool.sized[i], arg)) /* as above */
             return;
 }
 
