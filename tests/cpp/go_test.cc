@@ -34,8 +34,9 @@ static long total(large values, weft_mutex *mutex, long *result)
     weft_mutex_lock(mutex);
     for (int number : values.numbers)
         *result += number;
+    long so_far = *result;
     weft_mutex_unlock(mutex);
-    return *result;
+    return so_far;
 }
 
 static int convert_app(int, char **)
