@@ -27,7 +27,7 @@ if(CMAKE_CROSSCOMPILING)
     list(APPEND weft_test_environment "WEFT_TEST_EMULATOR=${emulator}")
 endif()
 if(WEFT_SANITIZE STREQUAL "thread")
-    list(APPEND weft_test_environment "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:exitcode=66")
+    list(APPEND weft_test_environment "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:exitcode=66:atexit_sleep_ms=50")
 endif()
 
 # A line "test-<key>: value" in the head of a test.
