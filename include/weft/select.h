@@ -30,7 +30,7 @@ struct weft_select_case {
     bool *ok;
     int64_t duration;
     /* --- */
-    uint64_t waiter[6];
+    uint64_t waiter[7];
 };
 
 WEFT_BEGIN_DECLS

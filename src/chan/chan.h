@@ -41,17 +41,19 @@ enum weft__waiter_result {
     WEFT__WAITER_RETRY   /* look again: the channel's source has changed its mind */
 };
 
-/* A parked operation in the list of its channel. In the parker's frame, or in the case of its select. */
+/* A parked operation in the list of its channel. In the parker's frame, or in the case of its select (which the caller
+ * declared as plain words: hence may_alias). */
 struct weft__waiter {
     struct weft__waiter *next, *prev; /* ring in order of arrival; protected by the channel's lock */
     struct weft__task *task;          /* immutable while listed */
     void *value;                      /* immutable while listed: what is sent, or where to receive to (NULL: drop it) */
     weft__claim *claim;               /* immutable while listed: shared by all who may end the wait; NULL: one list only */
+    uint32_t element_size;            /* owner only: select, which may not look at the channel when it is closed */
     uint16_t index;                   /* immutable while listed: the case of a select; the winner claims with index + 1 */
     uint16_t order;                   /* owner only: select's lock order */
     uint8_t listed;                   /* protected by the channel's lock */
     uint8_t result;                   /* enum weft__waiter_result; the winner's, then (after the wake) the owner's */
-};
+} __attribute__((may_alias));
 
 _Static_assert(sizeof(struct weft__waiter) == sizeof(((struct weft_select_case *)NULL)->waiter),
                "a select keeps its waiters in its cases");

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * operation.h - the heart of send and receive: what happens under the channel's lock. Inline, because chan.c's fast
+ * paths are little else; select.c uses the same.
+ *
+ * An operation that finds its partner parked copies from stack to stack and leaves nothing for the partner to check (C-04):
+ * the result is written, and the caller lets the lock go and then readies the task that *wake names. */
+#ifndef WEFT_CHAN_OPERATION_H
+#define WEFT_CHAN_OPERATION_H
+
+#include <string.h>
+
+#include "chan/waiters.h"
+
+enum weft__outcome {
+    WEFT__WOULD_WAIT,
+    WEFT__DONE,
+    WEFT__CLOSED /* receive: closed and drained; send: closed */
+};
+
+/* One element. The sizes that programs use most are moves; the rest is memcpy. */
+static inline void weft__element_copy(void *to, const void *from, uint32_t size)
+{
+    if (size == 8)
+        memcpy(to, from, 8);
+    else if (size == 4)
+        memcpy(to, from, 4);
+    else if (size == 16)
+        memcpy(to, from, 16);
+    else if (size == 1)
+        memcpy(to, from, 1);
+    else if (size == 2)
+        memcpy(to, from, 2);
+    else if (size != 0)
+        memcpy(to, from, size);
+}
+
+static inline uint64_t weft__chan_count(const struct weft__chan *chan)
+{
+    return weft__load_relaxed(&((struct weft__chan *)chan)->count); /* under the lock, which orders it */
+}
+
+static inline bool weft__chan_is_closed(const struct weft__chan *chan)
+{
+    return weft__load_relaxed(&((struct weft__chan *)chan)->closed); /* under the lock, which orders it */
+}
+
+static inline unsigned char *weft__chan_slot(const struct weft__chan *chan, uint64_t index)
+{
+    return chan->ring + index * chan->element_size;
+}
+
+/* Under the lock: hand the value to a parked receiver. */
+static inline struct weft__task *weft__waiter_fill(struct weft__waiter *receiver, const void *value, uint32_t size)
+{
+    if (WEFT__LIKELY(receiver->value != NULL))
+        weft__element_copy(receiver->value, value, size);
+    receiver->result = WEFT__WAITER_SERVED;
+    return receiver->task;
+}
+
+/* Under the lock: send *value if that needs no waiting. */
+static inline enum weft__outcome weft__chan_put(struct weft__chan *chan, const void *value, struct weft__task **wake)
+{
+    ASSERT(weft__lock_is_taken(&chan->lock));
+    *wake = NULL;
+    if (WEFT__UNLIKELY(weft__chan_is_closed(chan)))
+        return WEFT__CLOSED;
+    if (weft__waiters_oldest(&chan->receivers)) {
+        struct weft__waiter *receiver = weft__waiters_take(&chan->receivers);
+        if (WEFT__LIKELY(receiver != NULL)) {
+            *wake = weft__waiter_fill(receiver, value, chan->element_size);
+            return WEFT__DONE;
+        }
+    }
+    uint64_t count = weft__chan_count(chan);
+    if (count < chan->capacity) {
+        uint64_t tail = chan->head + count;
+        if (tail >= chan->capacity)
+            tail -= chan->capacity;
+        weft__element_copy(weft__chan_slot(chan, tail), value, chan->element_size);
+        weft__store_relaxed(&chan->count, count + 1); /* ordered by the lock; readers without it take it for a hint */
+        return WEFT__DONE;
+    }
+    return WEFT__WOULD_WAIT;
+}
+
+/* Under the lock: receive into *value (NULL: drop) if that needs no waiting. A closed channel leaves *value alone. */
+static inline enum weft__outcome weft__chan_get(struct weft__chan *chan, void *value, struct weft__task **wake)
+{
+    ASSERT(weft__lock_is_taken(&chan->lock));
+    *wake = NULL;
+    uint64_t count = weft__chan_count(chan);
+    if (count != 0) {
+        unsigned char *slot = weft__chan_slot(chan, chan->head);
+        if (WEFT__LIKELY(value != NULL))
+            weft__element_copy(value, slot, chan->element_size);
+        chan->head = chan->head + 1 == chan->capacity ? 0 : chan->head + 1;
+        struct weft__waiter *sender;
+        if (weft__waiters_oldest(&chan->senders) && (sender = weft__waiters_take(&chan->senders)) != NULL) {
+            /* The ring is full: the slot that was freed is the new tail, and the first sender's value goes there in
+             * the same critical section, so that nobody can get in front of it (C-03). */
+            weft__element_copy(slot, sender->value, chan->element_size);
+            sender->result = WEFT__WAITER_SERVED;
+            *wake = sender->task;
+        } else {
+            weft__store_relaxed(&chan->count, count - 1); /* as in weft__chan_put */
+        }
+        return WEFT__DONE;
+    }
+    if (weft__waiters_oldest(&chan->senders)) {
+        struct weft__waiter *sender = weft__waiters_take(&chan->senders);
+        if (WEFT__LIKELY(sender != NULL)) {
+            if (WEFT__LIKELY(value != NULL))
+                weft__element_copy(value, sender->value, chan->element_size);
+            sender->result = WEFT__WAITER_SERVED;
+            *wake = sender->task;
+            return WEFT__DONE;
+        }
+    }
+    return WEFT__UNLIKELY(weft__chan_is_closed(chan)) ? WEFT__CLOSED : WEFT__WOULD_WAIT;
+}
+
+/* Looking without the lock (C-12).
+ *
+ * A "no" must be the truth at some instant of the call. Both look first at whether the operation could go on, then at closed,
+ * in this order (the first load is an acquire). If the second finds the channel open it was open at the first as well, as
+ * a channel never opens again; so at the instant of the first load it was open, and could not go on. A "yes" proves
+ * nothing and sends the caller to the lock. No ordering is promised to an operation that does not take place.
+ * The loads pair with the stores under the lock in weft__chan_put, weft__chan_get, the waiters' list and close. */
+static inline bool weft__chan_seems_open(const struct weft__chan *chan)
+{
+    return !weft__load_acquire(&((struct weft__chan *)chan)->closed);
+}
+
+static inline bool weft__chan_seems_full(const struct weft__chan *chan)
+{
+    struct weft__chan *c = (struct weft__chan *)chan;
+    return chan->capacity == 0 ? weft__load_acquire(&c->receivers) == NULL
+                               : weft__load_acquire(&c->count) >= chan->capacity;
+}
+
+static inline bool weft__chan_seems_empty(const struct weft__chan *chan)
+{
+    struct weft__chan *c = (struct weft__chan *)chan;
+    return chan->capacity == 0 ? weft__load_acquire(&c->senders) == NULL : weft__load_acquire(&c->count) == 0;
+}
+
+static inline bool weft__chan_cannot_send(const struct weft__chan *chan)
+{
+    return weft__chan_seems_full(chan) && weft__chan_seems_open(chan);
+}
+
+static inline bool weft__chan_cannot_recv(const struct weft__chan *chan)
+{
+    return weft__chan_seems_empty(chan) && weft__chan_seems_open(chan);
+}
+
+/* Closed and drained, for good: closed is read first (acquire: what went before the close is seen), and after a close the
+ * count only falls and no sender waits. Unbuffered channels are drained once they are closed. */
+static inline bool weft__chan_is_finished(const struct weft__chan *chan)
+{
+    struct weft__chan *c = (struct weft__chan *)chan;
+    return weft__load_acquire(&c->closed) && weft__load_acquire(&c->count) == 0;
+}
+
+/* After the lock has been let go: what a receive from a closed, drained channel gives. */
+static inline void weft__element_clear(void *value, uint32_t size)
+{
+    if (value)
+        memset(value, 0, size);
+}
+
+#endif
