@@ -69,7 +69,10 @@ function(weft_add_test source)
     cmake_path(GET folder FILENAME room)
 
     add_executable(${program} ${source})
-    target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+    target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    if(NOT source MATCHES "\\.cc$") # src/debug/debug.h would hide libstdc++'s <debug/debug.h>
+        target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    endif()
     target_link_libraries(${program} PRIVATE weft_static weft_options PkgConfig::CHECK)
     target_link_options(${program} PRIVATE ${link})
     set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
