@@ -5,6 +5,8 @@
 
 #include <weft/run.h>
 
+#include "debug/debug.h"
+#include "port/port.h"
 #include "sched/runtime.h"
 
 /* What is buffered goes out before the caller goes on; a stream that a cut-off goroutine holds locked is left to exit(3). */
@@ -16,9 +18,21 @@ static void flush(FILE *stream)
     }
 }
 
+/* Another goroutine is panicking: let its report come out, which ends the process (G-02). Its deferred calls may take for ever,
+ * so they get a moment only. */
+static void let_panics_finish(void)
+{
+    for (int i = 0; i < 100 && weft__panic_has_begun(); i++)
+        weft__port_thread_sleep(WEFT_MILLISECOND);
+    while (weft__report_has_begun())
+        weft__port_thread_sleep(WEFT_SECOND);
+}
+
 int weft_run(int (*app)(int argc, char **argv), int argc, char **argv)
 {
+    weft__debug_install();
     int result = weft__sched_run(app, argc, argv);
+    let_panics_finish();
     flush(stdout);
     flush(stderr);
     return result;

@@ -83,13 +83,6 @@ struct machine {
     struct tools_machine tools;
 };
 
-/* Installed by the rooms above. */
-struct weft__sched_hooks {
-    void (*machine_start)(void); /* a machine's thread begins */
-    void (*machine_stop)(void);
-    void (*deadlock)(bool main_has_ended); /* nothing can ever run again: report, does not return */
-};
-
 struct runtime {
     struct weft__lock lock;
     WEFT__ATOMIC(uint32_t) running;      /* a run is going on: 1; 0 outside */
@@ -185,7 +178,6 @@ void weft__thread_park(struct weft__task *task, weft__commit commit, void *arg, 
 void weft__thread_ready(struct weft__task *task);
 
 /* run.c */
-void weft__sched_set_hooks(const struct weft__sched_hooks *hooks);
 int weft__sched_run(int (*app)(int, char **), int argc, char **argv);
 /* For reports: the lowest-numbered goroutines first is the caller's business. */
 int weft__deadlock_setting(void); /* 1: foreign threads do not count, 0: they do, -1: no detection */

@@ -48,7 +48,14 @@ struct weft__task {
     void *object;                           /* what it waits on; as reason */
     struct weft_deferred *deferred;         /* owner only: newest deferred call first */
     struct weft__owned *owned;              /* owner only: what goes when the goroutine ends */
+    struct weft__panic_entry *panics;       /* owner only: panics under way, newest first; the debug room's */
     bool is_thread;                         /* immutable: a plain thread, not a goroutine */
+};
+
+/* A panic whose deferred calls are running. */
+struct weft__panic_entry {
+    struct weft__panic_entry *next;
+    const char *message;
 };
 
 /* Something that is released when its goroutine ends. */
@@ -137,5 +144,26 @@ uint32_t weft__random(void);
 uint64_t weft__task_id(const struct weft__task *task);
 const char *weft__task_name(const struct weft__task *task);
 const struct weft_site *weft__task_site(const struct weft__task *task);
+
+/* What reports need of all goroutines. Only when the world stands still or is about to end. */
+struct weft__goroutine_report {
+    const struct weft__task *task;
+    const char *state;     /* "running", "runnable", "waiting" ... */
+    bool waiting;          /* parked: task->reason says on what */
+    void *suspended;       /* stack pointer to walk from (weft__arch_inspect); NULL while it runs */
+    bool is_main;
+};
+void weft__goroutines_each(bool (*fn)(const struct weft__goroutine_report *report, void *arg), void *arg);
+
+/* The goroutine in whose stack guard address lies, or NULL; *size: its stack's. Async-signal-safe. */
+const struct weft__task *weft__overflowed(const void *address, size_t *size);
+
+/* What boot installs on behalf of the rooms above. */
+struct weft__sched_hooks {
+    void (*machine_start)(void); /* a machine's thread begins */
+    void (*machine_stop)(void);
+    void (*deadlock)(bool main_has_ended); /* nothing can ever run again: report, does not return */
+};
+void weft__sched_set_hooks(const struct weft__sched_hooks *hooks);
 
 #endif

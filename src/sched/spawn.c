@@ -307,6 +307,7 @@ static void become(struct machine *m, struct goroutine *g, struct spawn *s)
     g->task.reason = NULL;
     g->task.deferred = NULL;
     g->task.owned = NULL;
+    g->task.panics = NULL;
     g->is_main = s->is_main;
     g->site = s->site;
     g->id = s->is_main ? 1 : new_id(m->p);

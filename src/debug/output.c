@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * output.c - how reports are written: formatted into a buffer on the stack, written with write(2). */
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "debug/debug.h"
+#include "port/port.h"
+
+void weft__out(const char *format, ...)
+{
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (length > 0)
+        weft__port_write_error(line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
+}
+
+void weft__out_task(const struct weft__task *task, const char *what)
+{
+    const char *name = weft__task_name(task);
+    if (task->is_thread)
+        weft__out("thread %ld [%s]:\n", syscall(SYS_gettid), what);
+    else if (name != NULL)
+        weft__out("goroutine %llu \"%s\" [%s]:\n", (unsigned long long)weft__task_id(task), name, what);
+    else
+        weft__out("goroutine %llu [%s]:\n", (unsigned long long)weft__task_id(task), what);
+}
+
+void weft__out_created(const struct weft__task *task, bool is_main)
+{
+    const struct weft_site *site = weft__task_site(task);
+    if (is_main)
+        weft__out("    the main goroutine, started by weft_run\n");
+    else if (site != NULL)
+        weft__out("    created at %s:%d in %s\n", site->file, site->line, site->function);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * panic.c - the end of a program that misused the library, or said so itself.
+ *
+ * A panic runs the goroutine's deferred calls first, newest first, each taken off the list before it is made; a panic in one
+ * of them goes on with the rest. Then the message (with those that it came on top of), the goroutine, its trace, and exit 2. A
+ * fatal error runs no deferred call. Reports of several threads at once: weft__report_begin lets one through (G-03). */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <weft/run.h>
+
+#include "debug/debug.h"
+
+static void run_deferred(struct weft__task *task)
+{
+    while (task->deferred != NULL) {
+        struct weft_deferred *deferred = task->deferred;
+        task->deferred = deferred->next;
+        deferred->owner = NULL;
+        deferred->fn(deferred->arg);
+    }
+}
+
+/* Oldest first, each nested one further in. */
+static int print_panics(const struct weft__panic_entry *entry)
+{
+    if (entry == NULL)
+        return 0;
+    int depth = print_panics(entry->next);
+    weft__out("%.*spanic: %s\n", depth, "\t\t\t\t\t\t\t\t", entry->message);
+    return depth < 8 ? depth + 1 : depth;
+}
+
+void weft__report_fault(bool panic, const char *message)
+{
+    struct weft__task *task = weft__self();
+    struct weft__panic_entry entry = {.next = task->panics, .message = message};
+    if (panic) {
+        weft__panic_begin();
+        task->panics = &entry;
+        run_deferred(task);
+    }
+    weft__report_begin();
+    if (panic)
+        (void)print_panics(&entry);
+    else
+        weft__out("fatal error: %s\n", message);
+    weft__out("\n");
+    weft__out_task(task, "running");
+    weft__out_backtrace();
+    weft__out_created(task, !task->is_thread && weft__task_id(task) == 1);
+    weft__report_end();
+}
+
+void weft_panic(const char *format, ...)
+{
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    weft__panic("%s", message);
+}
