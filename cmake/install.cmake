@@ -16,7 +16,13 @@ write_basic_package_version_file(weft-config-version.cmake COMPATIBILITY SameMin
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/weft-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/weft-config-version.cmake
         DESTINATION ${package_folder})
 
-# weft.pc: relative to ${prefix} where it can be, absolute where the packager says so.
+# weft.pc finds its folders from its own place, so that "cmake --install --prefix" and a moved copy work; where the packager
+# gives absolute folders, those.
+file(RELATIVE_PATH weft_pc_prefix "/p/${CMAKE_INSTALL_LIBDIR}/pkgconfig" /p)
+string(REGEX REPLACE "/$" "" weft_pc_prefix "\${pcfiledir}/${weft_pc_prefix}")
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+    set(weft_pc_prefix "${CMAKE_INSTALL_PREFIX}")
+endif()
 foreach(folder IN ITEMS libdir includedir)
     string(TOUPPER ${folder} upper)
     if(IS_ABSOLUTE "${CMAKE_INSTALL_${upper}}")
