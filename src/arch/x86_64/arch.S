@@ -117,7 +117,7 @@ weft__arch_inspect:
     movq    %rbx, %rsp
     .cfi_restore_state
     popq    %rbx
-    .cfi_adjust_cfa_offset -8
+    .cfi_def_cfa_offset 8           /* not an adjustment: clang 14 forgets that the state restores the offset */
     .cfi_restore rbx
     ret
     .cfi_endproc
