@@ -99,6 +99,12 @@ if(CHECK_FOUND)
     foreach(source IN LISTS weft_tests)
         weft_add_test(${source})
     endforeach()
+    if(NOT WEFT_SANITIZE)
+        add_test(NAME arch/gdb_walk COMMAND ${WEFT_BASH} ${PROJECT_SOURCE_DIR}/tests/gdb_walk.sh
+                                            $<TARGET_FILE:test_arch_unwind>)
+        set_tests_properties(arch/gdb_walk PROPERTIES TIMEOUT 120 LABELS arch SKIP_RETURN_CODE 77
+                             ENVIRONMENT "${weft_test_environment}")
+    endif()
 else()
     message(WARNING "weft: libcheck was not found: the test programs are left out (Debian: apt-get install check)")
 endif()
