@@ -53,7 +53,8 @@ _Noreturn static __attribute__((noinline, cold)) void panic_unlocked(struct weft
 static __attribute__((noinline)) void send_parked(struct weft__chan *chan, const void *value)
 {
     struct weft__task *self = weft__self();
-    struct weft__parked parked = {.waiter = {.task = self, .value = (void *)value}, .chan = chan, .list = &chan->senders};
+    struct weft__parked parked = {
+        .waiter = {.task = self, .value = (void *)value}, .chan = chan, .list = &chan->senders};
 
     weft__waiters_add(&chan->senders, &parked.waiter);
     weft__park(self, &weft__reason_send, &parked, commit_unlock, chan);
@@ -122,9 +123,8 @@ static __attribute__((noinline)) bool recv_timed(struct weft__chan *chan, void *
         }
         struct weft__task *self = weft__self();
         weft__claim claim = WEFT__UNCLAIMED;
-        struct weft__parked parked = {.waiter = {.task = self, .value = value, .claim = &claim},
-                                      .chan = chan,
-                                      .list = &chan->receivers};
+        struct weft__parked parked = {
+            .waiter = {.task = self, .value = value, .claim = &claim}, .chan = chan, .list = &chan->receivers};
         weft__waiters_add(&chan->receivers, &parked.waiter);
         weft__park_until(self, &weft__reason_recv, &parked, commit_unlock, chan, next, &claim);
         /* relaxed: whoever has won the claim readied this task afterwards, which orders it. */
@@ -261,7 +261,7 @@ size_t weft_chan_cap_untyped(const void *channel)
 /* --- life ------------------------------------------------------------------------------------------------------------ */
 
 enum {
-    LINE = 64,           /* a cache line: where a channel starts, so that its first 64 bytes are one */
+    LINE = 64,            /* a cache line: where a channel starts, so that its first 64 bytes are one */
     MALLOC_ALIGNMENT = 16 /* what malloc gives without being asked */
 };
 

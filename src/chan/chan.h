@@ -47,12 +47,12 @@ struct weft__waiter {
     struct weft__waiter *next, *prev; /* ring in order of arrival; protected by the channel's lock */
     struct weft__task *task;          /* immutable while listed */
     void *value;                      /* immutable while listed: what is sent, or where to receive to (NULL: drop it) */
-    weft__claim *claim;               /* immutable while listed: shared by all who may end the wait; NULL: one list only */
-    uint32_t element_size;            /* owner only: select, which may not look at the channel when it is closed */
-    uint16_t index;                   /* immutable while listed: the case of a select; the winner claims with index + 1 */
-    uint16_t order;                   /* owner only: select's lock order */
-    uint8_t listed;                   /* protected by the channel's lock */
-    uint8_t result;                   /* enum weft__waiter_result; the winner's, then (after the wake) the owner's */
+    weft__claim *claim;    /* immutable while listed: shared by all who may end the wait; NULL: one list only */
+    uint32_t element_size; /* owner only: select, which may not look at the channel when it is closed */
+    uint16_t index;        /* immutable while listed: the case of a select; the winner claims with index + 1 */
+    uint16_t order;        /* owner only: select's lock order */
+    uint8_t listed;        /* protected by the channel's lock */
+    uint8_t result;        /* enum weft__waiter_result; the winner's, then (after the wake) the owner's */
 } __attribute__((may_alias));
 
 _Static_assert(sizeof(struct weft__waiter) == sizeof(((struct weft_select_case *)NULL)->waiter),
@@ -60,20 +60,21 @@ _Static_assert(sizeof(struct weft__waiter) == sizeof(((struct weft_select_case *
 
 struct weft__chan {
     struct weft__lock lock;
-    WEFT__ATOMIC(uint8_t) closed;                   /* written under the lock, read without it too; never goes back */
-    uint8_t timed;                                  /* immutable: has a source */
+    WEFT__ATOMIC(uint8_t) closed; /* written under the lock, read without it too; never goes back */
+    uint8_t timed;                /* immutable: has a source */
     uint8_t unused[2];
-    WEFT__ATOMIC(uint64_t) count;                   /* elements in the ring; written under the lock, read without it too */
-    uint64_t capacity;                              /* immutable */
-    uint64_t head;                                  /* index of the oldest element; protected by the lock */
-    unsigned char *ring;                            /* immutable; the elements are protected by the lock */
-    WEFT__ATOMIC(struct weft__waiter *) receivers;  /* the oldest; written under the lock, compared with NULL without it too */
-    WEFT__ATOMIC(struct weft__waiter *) senders;    /* as receivers */
-    uint32_t element_size;                          /* immutable */
-    WEFT__ATOMIC(uint32_t) references;              /* owners */
-    struct weft__chan_source *source;               /* immutable: where a timer's values come from; NULL */
-    void *block;                                    /* immutable: what to give back; NULL: part of something else (a timer) */
-    const struct weft_site *site;                   /* immutable: where it was made */
+    WEFT__ATOMIC(uint64_t) count; /* elements in the ring; written under the lock, read without it too */
+    uint64_t capacity;            /* immutable */
+    uint64_t head;                /* index of the oldest element; protected by the lock */
+    unsigned char *ring;          /* immutable; the elements are protected by the lock */
+    WEFT__ATOMIC(struct weft__waiter *)
+    receivers; /* the oldest; written under the lock, compared with NULL without it too */
+    WEFT__ATOMIC(struct weft__waiter *) senders; /* as receivers */
+    uint32_t element_size;                       /* immutable */
+    WEFT__ATOMIC(uint32_t) references;           /* owners */
+    struct weft__chan_source *source;            /* immutable: where a timer's values come from; NULL */
+    void *block;                  /* immutable: what to give back; NULL: part of something else (a timer) */
+    const struct weft_site *site; /* immutable: where it was made */
 };
 
 /* For locking from other files; inline because the fast paths are made of them. */

@@ -234,9 +234,9 @@ static int misuse_child(void *number)
 
 START_TEST(c06_misuse_panics)
 {
-    static const char *const expected[] = {"panic: send on closed channel",  "panic: close of closed channel",
-                                           "panic: close of nil channel",    "panic: send on closed channel",
-                                           "panic: send on closed channel",  "panic: free of a channel"};
+    static const char *const expected[] = {"panic: send on closed channel", "panic: close of closed channel",
+                                           "panic: close of nil channel",   "panic: send on closed channel",
+                                           "panic: send on closed channel", "panic: free of a channel"};
     int number = _i;
     struct test_child child = test_child(misuse_child, &number, 30);
     ck_assert_msg(child.code == 2 && strstr(child.err, expected[_i]) != NULL, "exit %d: %s", child.code, child.err);

@@ -37,11 +37,11 @@ static inline weft__waiters *weft__case_list(const struct weft_select_case *one)
     return one->operation == WEFT_SELECT_SEND ? &chan->senders : &chan->receivers;
 }
 
-extern const struct weft__wait_reason weft__reason_send;     /* object: struct weft__parked */
-extern const struct weft__wait_reason weft__reason_recv;     /* object: struct weft__parked */
-extern const struct weft__wait_reason weft__reason_send_nil; /* no object */
-extern const struct weft__wait_reason weft__reason_recv_nil; /* no object */
-extern const struct weft__wait_reason weft__reason_select;   /* object: struct weft__select */
+extern const struct weft__wait_reason weft__reason_send;         /* object: struct weft__parked */
+extern const struct weft__wait_reason weft__reason_recv;         /* object: struct weft__parked */
+extern const struct weft__wait_reason weft__reason_send_nil;     /* no object */
+extern const struct weft__wait_reason weft__reason_recv_nil;     /* no object */
+extern const struct weft__wait_reason weft__reason_select;       /* object: struct weft__select */
 extern const struct weft__wait_reason weft__reason_select_never; /* object: struct weft__select without active cases */
 
 #endif

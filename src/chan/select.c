@@ -178,7 +178,8 @@ static bool carry_out(struct weft__select *select, int index)
     struct weft__task *wake;
     uint32_t size = chan->element_size;
     bool send = one->operation == WEFT_SELECT_SEND;
-    enum weft__outcome outcome = send ? weft__chan_put(chan, one->value, &wake) : weft__chan_get(chan, one->value, &wake);
+    enum weft__outcome outcome =
+        send ? weft__chan_put(chan, one->value, &wake) : weft__chan_get(chan, one->value, &wake);
     if (outcome == WEFT__WOULD_WAIT)
         return false;
     unlock_all(select);
@@ -237,8 +238,8 @@ static int wait(struct plan *plan, int64_t until)
     struct weft__task *self = weft__self();
     weft__store_relaxed(&select->claim, WEFT__UNCLAIMED); /* published with the waiters, under the locks */
     put_waiters(select, self);
-    const struct weft__wait_reason *reason = select->active > 0 || until != INT64_MAX ? &weft__reason_select
-                                                                                      : &weft__reason_select_never;
+    const struct weft__wait_reason *reason =
+        select->active > 0 || until != INT64_MAX ? &weft__reason_select : &weft__reason_select_never;
     weft__park_until(self, reason, select, unlock_all, select, until, &select->claim);
     uint32_t claim = weft__load_relaxed(&select->claim); /* whoever has won it readied this task afterwards */
     if (claim == WEFT__CLAIMED_BY_TIME) {

@@ -143,7 +143,7 @@ END_TEST
 
 /* ---- S-05: doubleselect: a sender selects over four channels, each value arrives once ---- */
 
-static void double_sender(chan(int) *c, int n)
+static void double_sender(chan(int) * c, int n)
 {
     for (int i = 0; i < n; i++)
         (void)chan_select(on_send(c[0], i), on_send(c[1], i), on_send(c[2], i), on_send(c[3], i));
@@ -235,7 +235,8 @@ static int self_app(int argc, char **argv)
         weft_waitgroup_add(&wg, 2);
         go(self_select, c, 0, n, &wg);
         go(self_select, c, 1, n, &wg);
-        weft_waitgroup_go(&helpers, drain_until, c, recv_only(stop)); /* when one ends first, the other needs a partner */
+        weft_waitgroup_go(&helpers, drain_until, c,
+                          recv_only(stop)); /* when one ends first, the other needs a partner */
         weft_waitgroup_wait(&wg);
         chan_close(stop);
         weft_waitgroup_wait(&helpers);

@@ -43,11 +43,12 @@ static void on_fault(int number, siginfo_t *info, void *context)
     const char *name = weft__task_name(task);
     const struct weft_site *site = weft__task_site(task);
     weft__report_begin();
-    weft__out("fatal error: stack overflow: goroutine %llu%s%s%s, spawned at %s:%d in %s, has used up its stack of %zu KiB\n"
-              "give it a larger one (stack_size with weft_go_with), or raise the default (weft_stack_size, WEFT_STACK)\n",
-              (unsigned long long)weft__task_id(task), name != NULL ? " (" : "", name != NULL ? name : "",
-              name != NULL ? ")" : "", site != NULL ? site->file : "?", site != NULL ? site->line : 0,
-              site != NULL ? site->function : "?", size >> 10);
+    weft__out(
+        "fatal error: stack overflow: goroutine %llu%s%s%s, spawned at %s:%d in %s, has used up its stack of %zu KiB\n"
+        "give it a larger one (stack_size with weft_go_with), or raise the default (weft_stack_size, WEFT_STACK)\n",
+        (unsigned long long)weft__task_id(task), name != NULL ? " (" : "", name != NULL ? name : "",
+        name != NULL ? ")" : "", site != NULL ? site->file : "?", site != NULL ? site->line : 0,
+        site != NULL ? site->function : "?", size >> 10);
     weft__report_end();
 }
 
@@ -73,7 +74,8 @@ void weft__overflow_thread_start(void)
     stack_t old;
     if (sigaltstack(NULL, &old) == 0 && (old.ss_flags & SS_DISABLE) == 0)
         return; /* a sanitizer gives each thread one */
-    void *memory = mmap(NULL, ALTERNATE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(NULL, ALTERNATE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return; /* an overflow is then a plain SIGSEGV */
     stack_t stack = {.ss_sp = memory, .ss_size = ALTERNATE_SIZE};

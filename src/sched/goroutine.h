@@ -31,20 +31,20 @@ enum weft__state {
 
 struct goroutine {
     struct weft__task task;
-    void *sp;                      /* the suspended context; owner only while running */
-    WEFT__ATOMIC(uint32_t) state;  /* enum weft__state; written by whoever owns the goroutine, read by reports */
-    bool own_stack;                /* immutable: a stack of a size of its own, not one of the pool's stride */
-    bool is_main;                  /* immutable while it lives */
-    bool lost;                     /* of a run that ended without one of its machines: never used again */
-    uint64_t id;                   /* the rest: immutable while it lives */
+    void *sp;                     /* the suspended context; owner only while running */
+    WEFT__ATOMIC(uint32_t) state; /* enum weft__state; written by whoever owns the goroutine, read by reports */
+    bool own_stack;               /* immutable: a stack of a size of its own, not one of the pool's stride */
+    bool is_main;                 /* immutable while it lives */
+    bool lost;                    /* of a run that ended without one of its machines: never used again */
+    uint64_t id;                  /* the rest: immutable while it lives */
     const struct weft_site *site;
     const char *name;
     void (*on_exit)(void *arg);
     void *on_exit_arg;
-    char *stack_low;               /* lowest usable byte, above the guard; immutable */
-    size_t stack_size;             /* the stride, guard included; immutable */
-    void *fiber;                   /* TSan's handle */
-    void *fake_stack;              /* ASan's handle */
+    char *stack_low;   /* lowest usable byte, above the guard; immutable */
+    size_t stack_size; /* the stride, guard included; immutable */
+    void *fiber;       /* TSan's handle */
+    void *fake_stack;  /* ASan's handle */
 };
 
 /* How the arguments of a spawn record are kept. */
@@ -59,8 +59,8 @@ struct spawn {
     void *next; /* queue link: a tagged runnable; or free list */
     void (*fn)(void);
     const struct weft_site *site;
-    uint8_t kind;    /* enum weft__spawn_kind */
-    bool is_long;    /* a struct long_spawn */
+    uint8_t kind; /* enum weft__spawn_kind */
+    bool is_long; /* a struct long_spawn */
     bool is_main;
     uint32_t size;   /* of the value, for the two copying kinds */
     uint64_t few[4]; /* integer arguments; kind HEAP: few[0] is the value's address */

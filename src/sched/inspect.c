@@ -10,9 +10,10 @@ struct each {
 
 static const char *state_text(uint32_t state)
 {
-    return state == WEFT__RUNNABLE ? "runnable" : state == WEFT__WAITING ? "waiting"
-                                              : state == WEFT__BLOCKED  ? "blocking call"
-                                                                        : "running";
+    return state == WEFT__RUNNABLE  ? "runnable"
+           : state == WEFT__WAITING ? "waiting"
+           : state == WEFT__BLOCKED ? "blocking call"
+                                    : "running";
 }
 
 static bool report_one(struct goroutine *g, void *arg)

@@ -42,8 +42,8 @@ static bool is_time_for_slow_path(struct processor *p, uint32_t tick)
 
 runnable weft__next_local(struct processor *p)
 {
-    uint32_t tick = weft__load_relaxed(&p->tick) + 1; /* own variable */
-    weft__store_relaxed(&p->tick, tick);              /* the watchdog only compares it */
+    uint32_t tick = weft__load_relaxed(&p->tick) + 1;           /* own variable */
+    weft__store_relaxed(&p->tick, tick);                        /* the watchdog only compares it */
     if (WEFT__UNLIKELY(weft__load_relaxed(&p->attention) != 0)) /* acted on under lock, later */
         return RUNNABLE_NONE;
     if (tick % CLOCK_EVERY == 0 && is_time_for_slow_path(p, tick))

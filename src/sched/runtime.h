@@ -34,10 +34,10 @@ enum processor_status { PROCESSOR_IDLE, PROCESSOR_RUNNING, PROCESSOR_STUCK };
 #define ATTENTION_STOP 32u   /* the run has ended; stays set for ever */
 
 struct timer_heap {
-    struct weft__lock lock;         /* rank TIMER */
-    struct weft__timer *root;       /* protected by lock */
-    WEFT__ATOMIC(int64_t) next;     /* when of the root, or NEVER; written under lock, read by anyone */
-    WEFT__ATOMIC(uint32_t) alive;   /* timers in the heap with keeps_alive; written under lock */
+    struct weft__lock lock;       /* rank TIMER */
+    struct weft__timer *root;     /* protected by lock */
+    WEFT__ATOMIC(int64_t) next;   /* when of the root, or NEVER; written under lock, read by anyone */
+    WEFT__ATOMIC(uint32_t) alive; /* timers in the heap with keeps_alive; written under lock */
 };
 
 /* Free lists of spawn records: owner only. */
@@ -58,28 +58,28 @@ struct processor {
     uint64_t id_next, id_end;
     WEFT__ATOMIC(int64_t) born_minus_dead; /* goroutines; owner writes */
     struct timer_heap timers;
-    WEFT__ATOMIC(uint32_t) status;    /* enum processor_status; written under runtime.lock */
-    struct processor *idle_next;      /* protected by runtime.lock */
-    struct machine *machine;          /* who has it; protected by runtime.lock */
-    uint32_t seen_tick, seen_slice;   /* watchdog only, as the next two */
+    WEFT__ATOMIC(uint32_t) status;  /* enum processor_status; written under runtime.lock */
+    struct processor *idle_next;    /* protected by runtime.lock */
+    struct machine *machine;        /* who has it; protected by runtime.lock */
+    uint32_t seen_tick, seen_slice; /* watchdog only, as the next two */
     int64_t seen_at, slice_at;
-    uint32_t index;                   /* immutable */
+    uint32_t index; /* immutable */
 };
 
 struct machine {
-    void *sp;                   /* the scheduler loop's context, on the thread's own stack */
-    struct processor *p;        /* owner only while running; assigned by the waker while idle */
-    struct goroutine *g;        /* running goroutine, NULL in the scheduler loop */
-    weft__commit commit;        /* what the next context has to do for the one that was left */
+    void *sp;            /* the scheduler loop's context, on the thread's own stack */
+    struct processor *p; /* owner only while running; assigned by the waker while idle */
+    struct goroutine *g; /* running goroutine, NULL in the scheduler loop */
+    weft__commit commit; /* what the next context has to do for the one that was left */
     void *commit_arg;
     uint32_t random;
-    uint32_t sections;          /* nesting of weft_blocking */
-    bool spinning;              /* looks for work; counted in runtime.spinning */
-    bool assigned;              /* protected by runtime.lock: taken off the idle list by a waker */
-    WEFT__ATOMIC(bool) lost;    /* written under runtime.lock: the run ended without it */
-    WEFT__ATOMIC(uint32_t) wake; /* futex: 1 when there is something to do */
+    uint32_t sections;                         /* nesting of weft_blocking */
+    bool spinning;                             /* looks for work; counted in runtime.spinning */
+    bool assigned;                             /* protected by runtime.lock: taken off the idle list by a waker */
+    WEFT__ATOMIC(bool) lost;                   /* written under runtime.lock: the run ended without it */
+    WEFT__ATOMIC(uint32_t) wake;               /* futex: 1 when there is something to do */
     struct machine *idle_next, *idle_previous; /* protected by runtime.lock */
-    struct machine *next;       /* all machines; protected by runtime.lock */
+    struct machine *next;                      /* all machines; protected by runtime.lock */
     struct tools_machine tools;
 };
 
@@ -94,23 +94,23 @@ struct runtime {
     WEFT__ATOMIC(int32_t) room;          /* target - (busy - stuck), or 0 if negative; written under lock */
     WEFT__ATOMIC(int32_t) spinning;      /* machines that look for work */
     WEFT__ATOMIC(uint32_t) processor_count;
-    struct processor *processors[PROCESSORS_MAX]; /* [0, processor_count) immutable during a run */
-    struct processor *idle_processors;   /* protected by lock */
-    struct machine *idle_machines;       /* protected by lock, newest first */
-    struct machine *machines;            /* protected by lock */
+    struct processor *processors[PROCESSORS_MAX];      /* [0, processor_count) immutable during a run */
+    struct processor *idle_processors;                 /* protected by lock */
+    struct machine *idle_machines;                     /* protected by lock, newest first */
+    struct machine *machines;                          /* protected by lock */
     uint32_t machine_count, idle_count, blocked_count; /* protected by lock; lost ones are not counted */
-    WEFT__ATOMIC(uint32_t) machines_alive; /* futex: weft_run waits for zero */
-    int64_t timekeeper_until;            /* protected by lock: when an idle machine will look at the timers; NEVER: none */
+    WEFT__ATOMIC(uint32_t) machines_alive;             /* futex: weft_run waits for zero */
+    int64_t timekeeper_until; /* protected by lock: when an idle machine will look at the timers; NEVER: none */
     WEFT__ATOMIC(uint64_t) next_id;
-    WEFT__ATOMIC(int64_t) born_outside;  /* goroutines spawned by plain threads */
-    WEFT__ATOMIC(uint32_t) main_exited;  /* main went through weft_exit */
-    struct spawn_cache spare_spawns;     /* protected by lock */
+    WEFT__ATOMIC(int64_t) born_outside;   /* goroutines spawned by plain threads */
+    WEFT__ATOMIC(uint32_t) main_exited;   /* main went through weft_exit */
+    struct spawn_cache spare_spawns;      /* protected by lock */
     WEFT__ATOMIC(uint32_t) watchdog_word; /* futex of the watchdog; counts calls to wake it */
     WEFT__ATOMIC(uint32_t) watchdog_asleep;
     WEFT__ATOMIC(uint32_t) foreign_waiting; /* plain threads parked in this library without a deadline */
     WEFT__ATOMIC(uint32_t) lost_machines;
     const struct weft__sched_hooks *hooks;
-    int result;                          /* the main function's; published by stopping */
+    int result; /* the main function's; published by stopping */
 };
 
 extern struct runtime weft__rt;
@@ -121,14 +121,15 @@ void weft__machine_set(struct machine *m);
 
 /* park.c */
 void weft__suspend(struct machine *m, struct goroutine *g, weft__commit commit, void *arg); /* to whatever is next */
-void weft__resume_from_loop(struct machine *m, runnable r); /* scheduler loop: run r, come back when the machine has nothing */
+void weft__resume_from_loop(struct machine *m,
+                            runnable r); /* scheduler loop: run r, come back when the machine has nothing */
 void weft__finish_switch(struct machine *m);
 runnable weft__next_local(struct processor *p); /* run-next or queue; NONE: nothing, or the slow path is wanted */
 void weft__make_runnable(runnable r);
 void weft__put_tail(struct processor *p, runnable r);
 
 /* schedule.c */
-runnable weft__find_runnable(struct machine *m); /* NONE: the machine's thread has to end */
+runnable weft__find_runnable(struct machine *m);                  /* NONE: the machine's thread has to end */
 void weft__inject(runnable first, runnable last, uint32_t count); /* chain to the global queue, and wake */
 void weft__wake_processor(void);                                  /* if there is room: one more machine goes looking */
 static inline void weft__wake_for(struct processor *p)
@@ -155,7 +156,7 @@ void weft__machine_wake(struct machine *m);
 
 /* spawn.c */
 struct goroutine *weft__spawn_bind(struct machine *m, struct spawn *spawn); /* NULL: no stack just now */
-void weft__spawn_cache_flush(struct processor *p); /* under runtime.lock */
+void weft__spawn_cache_flush(struct processor *p);                          /* under runtime.lock */
 struct spawn *weft__spawn_main(int (*app)(int, char **), int argc, char **argv, size_t stack_size);
 void weft__spawn_drop(runnable r); /* a run has ended before it ran; goroutines are the stack pool's business */
 _Noreturn void weft__goroutine_exit(void);

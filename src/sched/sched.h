@@ -103,11 +103,11 @@ int64_t weft__deadline(int64_t duration);
  * Zero-initialise before first use. keeps_alive: whether a pending one counts against deadlock (a goroutine's sleep does,
  * a ticker nobody waits on does not). */
 struct weft__timer {
-    int64_t when;                                          /* protected by the heap's lock while it is in a heap */
-    bool (*fire)(struct weft__timer *timer, int64_t now);  /* owner writes while it is in no heap */
-    WEFT__ATOMIC(void *) heap;                             /* NULL when it is in none */
-    struct weft__timer *child, *sibling, *previous;        /* protected by the heap's lock; a pairing heap */
-    bool keeps_alive;                                      /* owner writes while it is in no heap */
+    int64_t when;                                         /* protected by the heap's lock while it is in a heap */
+    bool (*fire)(struct weft__timer *timer, int64_t now); /* owner writes while it is in no heap */
+    WEFT__ATOMIC(void *) heap;                            /* NULL when it is in none */
+    struct weft__timer *child, *sibling, *previous;       /* protected by the heap's lock; a pairing heap */
+    bool keeps_alive;                                     /* owner writes while it is in no heap */
 };
 void weft__timer_add(struct weft__timer *timer, int64_t when);
 /* Take it out of its heap. true: it was pending and will not fire. false: it was in none. When it returns, fire is not
@@ -148,9 +148,9 @@ const struct weft_site *weft__task_site(const struct weft__task *task);
 /* What reports need of all goroutines. Only when the world stands still or is about to end. */
 struct weft__goroutine_report {
     const struct weft__task *task;
-    const char *state;     /* "running", "runnable", "waiting" ... */
-    bool waiting;          /* parked: task->reason says on what */
-    void *suspended;       /* stack pointer to walk from (weft__arch_inspect); NULL while it runs */
+    const char *state; /* "running", "runnable", "waiting" ... */
+    bool waiting;      /* parked: task->reason says on what */
+    void *suspended;   /* stack pointer to walk from (weft__arch_inspect); NULL while it runs */
     bool is_main;
 };
 void weft__goroutines_each(bool (*fn)(const struct weft__goroutine_report *report, void *arg), void *arg);

@@ -39,31 +39,31 @@
 #define MAPPINGS_LEFT_ALONE 2048
 
 struct chunk {
-    char *base;        /* immutable */
-    uint32_t count;    /* strides; immutable */
+    char *base;                    /* immutable */
+    uint32_t count;                /* strides; immutable */
     WEFT__ATOMIC(uint32_t) carved; /* guarded and handed out at least once: [0, carved); grows under the lock */
     uint32_t cold_count;
-    uint32_t *cold;    /* indices of stacks whose memory was given back */
+    uint32_t *cold; /* indices of stacks whose memory was given back */
 };
 
 static struct {
     struct weft__lock lock;
-    size_t stride;                  /* 0 until the first use */
-    size_t guard_size;              /* immutable while chunks exist */
+    size_t stride;     /* 0 until the first use */
+    size_t guard_size; /* immutable while chunks exist */
     WEFT__ATOMIC(uint32_t) chunk_count;
     struct chunk chunks[CHUNK_MAX];
-    size_t next_chunk;              /* bytes */
-    struct goroutine *free;         /* touched ones, linked by task.next */
+    size_t next_chunk;      /* bytes */
+    struct goroutine *free; /* touched ones, linked by task.next */
     WEFT__ATOMIC(uint32_t) free_count;
-    uint64_t strides;               /* in all chunks */
+    uint64_t strides; /* in all chunks */
     uint64_t credits_out;
     uint32_t cold_total;
     bool said_out_of_space, said_no_guard;
     enum weft__guard wanted, in_use;
-    long protect_budget;            /* -1: not read yet */
+    long protect_budget; /* -1: not read yet */
     struct goroutine *sized_free[SIZE_CLASSES];
     uint32_t sized_free_count[SIZE_CLASSES];
-    struct goroutine **sized;       /* all stacks of a size of their own, in use or cached */
+    struct goroutine **sized; /* all stacks of a size of their own, in use or cached */
     size_t sized_count, sized_room;
 } pool = {.stride = (size_t)256 << 10, .protect_budget = -1};
 
@@ -132,9 +132,10 @@ static void guard(char *const *bases, uint32_t count, size_t size)
             continue;
         }
         pool.in_use = WEFT__GUARD_NONE;
-        weft__warn("the mappings that vm.max_map_count (%ld) allows are used up: further goroutine stacks have no guard "
-                   "against overflow; raise it with sysctl vm.max_map_count=N",
-                   weft__port_map_limit());
+        weft__warn(
+            "the mappings that vm.max_map_count (%ld) allows are used up: further goroutine stacks have no guard "
+            "against overflow; raise it with sysctl vm.max_map_count=N",
+            weft__port_map_limit());
     }
 }
 
@@ -243,10 +244,11 @@ int weft__stack_credit_take(struct stack_cache *cache)
         say = pool.said_out_of_space = true;
     unlock();
     if (say)
-        weft__warn("no address space for another goroutine stack (%llu of %zu KiB are in use): raise the limit on address "
-                   "space (ulimit -v, RLIMIT_AS), set vm.overcommit_memory to 0 or 1, or make stacks smaller "
-                   "(WEFT_STACK, weft_stack_size)",
-                   (unsigned long long)in_use, pool.stride >> 10);
+        weft__warn(
+            "no address space for another goroutine stack (%llu of %zu KiB are in use): raise the limit on address "
+            "space (ulimit -v, RLIMIT_AS), set vm.overcommit_memory to 0 or 1, or make stacks smaller "
+            "(WEFT_STACK, weft_stack_size)",
+            (unsigned long long)in_use, pool.stride >> 10);
     if (want == 0)
         return -EAGAIN;
     if (cache != NULL)

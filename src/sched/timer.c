@@ -76,7 +76,7 @@ static void insert(struct timer_heap *heap, struct weft__timer *timer)
         weft__store_relaxed(&heap->alive, weft__load_relaxed(&heap->alive) + 1); /* written under the lock */
 }
 
-static void delete(struct timer_heap *heap, struct weft__timer *timer)
+static void delete (struct timer_heap *heap, struct weft__timer *timer)
 {
     struct weft__timer *rest = meld_list(timer->child);
     if (timer == heap->root) {
@@ -112,7 +112,8 @@ void weft__timer_arm_and(struct weft__timer *timer, int64_t when, weft__commit t
 {
     struct machine *m = weft__machine();
     if (m == NULL && weft__load_acquire(&weft__rt.running) == 0) /* pairs with the start of a run */
-        weft__panic("timer armed while no run is going on: call it between the start and the end of weft_run's function");
+        weft__panic(
+            "timer armed while no run is going on: call it between the start and the end of weft_run's function");
     struct processor *p = m != NULL && m->p != NULL ? m->p : weft__rt.processors[0];
     struct timer_heap *heap = &p->timers;
     lock(heap);
@@ -139,7 +140,7 @@ bool weft__timer_remove(struct weft__timer *timer)
             return false;
         lock(heap);
         if (weft__load_relaxed(&timer->heap) == heap) { /* under its lock */
-            delete(heap, timer);
+            delete (heap, timer);
             root_changed(heap);
             weft__store_release(&timer->heap, NULL); /* the timer is the caller's */
             unlock(heap);
@@ -154,7 +155,7 @@ void weft__timers_run(struct timer_heap *heap, int64_t now)
     lock(heap);
     while (heap->root != NULL && heap->root->when <= now) {
         struct weft__timer *timer = heap->root;
-        delete(heap, timer);
+        delete (heap, timer);
         root_changed(heap);
         if (timer->fire(timer, now)) {
             insert(heap, timer);
@@ -171,7 +172,7 @@ void weft__timers_clear(struct timer_heap *heap)
     lock(heap);
     while (heap->root != NULL) {
         struct weft__timer *timer = heap->root;
-        delete(heap, timer);
+        delete (heap, timer);
         weft__store_release(&timer->heap, NULL); /* as above */
     }
     root_changed(heap);

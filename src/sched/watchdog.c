@@ -52,7 +52,8 @@ static bool mark_stuck(struct processor *p, uint32_t tick)
 {
     bool marked = false;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    if (weft__load_relaxed(&p->status) == PROCESSOR_RUNNING && weft__load_relaxed(&p->tick) == tick) { /* under the lock */
+    if (weft__load_relaxed(&p->status) == PROCESSOR_RUNNING &&
+        weft__load_relaxed(&p->tick) == tick) { /* under the lock */
         weft__store_relaxed(&p->status, PROCESSOR_STUCK);
         weft__rt.stuck++;
         weft__room_changed();

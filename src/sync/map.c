@@ -60,7 +60,8 @@ int weft_map(int workers, const void *in, size_t in_size, void *out, size_t out_
 {
     if (workers < 0)
         return -EINVAL;
-    struct map map = {.in = in, .out = out, .in_size = in_size, .out_size = out_size, .count = count, .fn = fn, .arg = arg};
+    struct map map = {
+        .in = in, .out = out, .in_size = in_size, .out_size = out_size, .count = count, .fn = fn, .arg = arg};
     size_t wanted = (size_t)worker_count(workers);
     int started = 0, error = 0;
     for (size_t i = 0; i < wanted && i < count && error == 0; i++) {
@@ -78,13 +79,13 @@ struct stream {
     size_t in_size, out_size;
     weft_map_function fn;
     void *arg;
-    WEFT__ATOMIC(uint32_t) users;  /* goroutines that still use this */
+    WEFT__ATOMIC(uint32_t) users; /* goroutines that still use this */
     /* ordered only */
     uint32_t slots;
     char *inputs, *results;
-    weft_chan(uint32_t) free;      /* slots for the feeder, in ring order */
-    weft_chan(uint32_t) todo;      /* slots for the workers */
-    weft_chan(uint32_t) *done;     /* per slot: capacity 1; the worker's word to the emitter */
+    weft_chan(uint32_t) free;   /* slots for the feeder, in ring order */
+    weft_chan(uint32_t) todo;   /* slots for the workers */
+    weft_chan(uint32_t) * done; /* per slot: capacity 1; the worker's word to the emitter */
 };
 
 static void stream_free(struct stream *stream)
