@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sync.c - mutex, wait group, once; each loop as in Go's sync/mutex_test.go, waitgroup_test.go, once_test.go. */
+#include "bench.h"
+
+/* --- mutex --- */
+
+struct padded_mutex {
+    weft_mutex mutex;
+    char pad[128];
+};
+
+static void mutex_uncontended_body(struct bench_share *share, void *arg)
+{
+    (void)arg;
+    struct padded_mutex mu = {0};
+    while (bench_next(share)) {
+        weft_mutex_lock(&mu.mutex);
+        weft_mutex_unlock(&mu.mutex);
+    }
+}
+
+static void mutex_uncontended(struct bench *b)
+{
+    bench_run_parallel(b, mutex_uncontended_body, NULL);
+}
+
+static void mutex_body(struct bench_share *share, void *arg)
+{
+    weft_mutex *mu = arg;
+    while (bench_next(share)) {
+        weft_mutex_lock(mu);
+        weft_mutex_unlock(mu);
+    }
+}
+
+static void mutex_work_body(struct bench_share *share, void *arg)
+{
+    weft_mutex *mu = arg;
+    while (bench_next(share)) {
+        weft_mutex_lock(mu);
+        weft_mutex_unlock(mu);
+        bench_work(100);
+    }
+}
+
+static void contended_mutex(struct bench *b, bool slack, bool work)
+{
+    weft_mutex mu = WEFT_MUTEX_INIT;
+    if (slack)
+        b->parallelism = 10;
+    bench_run_parallel(b, work ? mutex_work_body : mutex_body, &mu);
+}
+
+static void mutex(struct bench *b)
+{
+    contended_mutex(b, false, false);
+}
+
+static void mutex_slack(struct bench *b)
+{
+    contended_mutex(b, true, false);
+}
+
+static void mutex_work(struct bench *b)
+{
+    contended_mutex(b, false, true);
+}
+
+static void mutex_work_slack(struct bench *b)
+{
+    contended_mutex(b, true, true);
+}
+
+struct accounts {
+    weft_mutex m;
+    uint64_t acc0, acc1;
+};
+
+static void transfer(struct accounts *a)
+{
+    weft_mutex_lock(&a->m);
+    a->acc0 -= 100;
+    a->acc1 += 100;
+    weft_mutex_unlock(&a->m);
+}
+
+static void tell(weft_chan(bool) c)
+{
+    weft_chan_send(c, true);
+}
+
+static void mutex_no_spin_body(struct bench_share *share, void *arg)
+{
+    enum { WORDS = 4 << 10 };
+    struct accounts *a = arg;
+    weft_chan(bool) c = weft_chan_make(bool, 0);
+    uint64_t data[WORDS] = {0};
+    for (int64_t i = 0; bench_next(share); i++) {
+        if (i % 4 == 0) {
+            transfer(a);
+        } else {
+            for (int k = 0; k < WORDS; k += 4)
+                data[k]++;
+            bench_keep(data);
+            weft_go(tell, c); /* a yield that leaves the global queue alone */
+            weft_chan_recv(c, NULL);
+        }
+    }
+    weft_chan_free(c);
+}
+
+static void mutex_no_spin(struct bench *b)
+{
+    struct accounts a = {.m = WEFT_MUTEX_INIT};
+    b->parallelism = 4;
+    bench_run_parallel(b, mutex_no_spin_body, &a);
+}
+
+static void mutex_spin_body(struct bench_share *share, void *arg)
+{
+    enum { WORDS = 16 << 10 };
+    struct accounts *a = arg;
+    uint64_t data[WORDS] = {0};
+    while (bench_next(share)) {
+        transfer(a);
+        for (int k = 0; k < WORDS; k += 4)
+            data[k]++;
+        bench_keep(data);
+    }
+}
+
+static void mutex_spin(struct bench *b)
+{
+    struct accounts a = {.m = WEFT_MUTEX_INIT};
+    bench_run_parallel(b, mutex_spin_body, &a);
+}
+
+/* --- wait group --- */
+
+struct padded_waitgroup {
+    weft_waitgroup wg;
+    char pad[128];
+};
+
+static void waitgroup_uncontended_body(struct bench_share *share, void *arg)
+{
+    (void)arg;
+    struct padded_waitgroup padded = {0};
+    while (bench_next(share)) {
+        weft_waitgroup_add(&padded.wg, 1);
+        weft_waitgroup_done(&padded.wg);
+        weft_waitgroup_wait(&padded.wg);
+    }
+}
+
+static void waitgroup_uncontended(struct bench *b)
+{
+    bench_run_parallel(b, waitgroup_uncontended_body, NULL);
+}
+
+static void waitgroup_actually_wait_body(struct bench_share *share, void *arg)
+{
+    (void)arg;
+    while (bench_next(share)) {
+        weft_waitgroup wg = WEFT_WAITGROUP_INIT;
+        weft_waitgroup_add(&wg, 1);
+        weft_go(weft_waitgroup_done, &wg);
+        weft_waitgroup_wait(&wg);
+    }
+}
+
+static void waitgroup_actually_wait(struct bench *b)
+{
+    bench_run_parallel(b, waitgroup_actually_wait_body, NULL);
+}
+
+/* --- once --- */
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void once_body(struct bench_share *share, void *arg)
+{
+    weft_once *once = arg;
+    while (bench_next(share))
+        weft_once_do(once, nothing, NULL);
+}
+
+static void once(struct bench *b)
+{
+    weft_once o = WEFT_ONCE_INIT;
+    bench_run_parallel(b, once_body, &o);
+}
+
+const struct bench_case bench_sync[] = {
+    {"MutexUncontended", mutex_uncontended, "sync"},
+    {"Mutex", mutex, "sync"},
+    {"MutexSlack", mutex_slack, "sync"},
+    {"MutexWork", mutex_work, "sync"},
+    {"MutexWorkSlack", mutex_work_slack, "sync"},
+    {"MutexNoSpin", mutex_no_spin, "sync"},
+    {"MutexSpin", mutex_spin, "sync"},
+    {"WaitGroupUncontended", waitgroup_uncontended, "sync"},
+    {"WaitGroupActuallyWait", waitgroup_actually_wait, "sync"},
+    {"Once", once, "sync"},
+    {NULL, NULL, NULL},
+};
