@@ -5,6 +5,11 @@
 
 #include <weft/words.h>
 
+#define PRIMES 100
+
+/* The channels between the goroutines of the chain. */
+static chan(int) links[PRIMES + 1];
+
 static void generate(send_chan(int) out)
 {
     for (int i = 2;; i++)
@@ -23,14 +28,13 @@ static void filter(recv_chan(int) in, send_chan(int) out, int prime)
 static int app(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    chan(int) numbers = chan_make(int, 0);
-    go(generate, send_only(numbers));
-    for (int i = 0; i < 100; i++) {
-        int prime = chan_recv(numbers);
+    links[0] = chan_make(int, 0);
+    go(generate, send_only(links[0]));
+    for (int i = 0; i < PRIMES; i++) {
+        int prime = chan_recv(links[i]);
         printf("%d%c", prime, i % 10 == 9 ? '\n' : ' ');
-        chan(int) filtered = chan_make(int, 0);
-        go(filter, recv_only(numbers), send_only(filtered), prime);
-        numbers = filtered;
+        links[i + 1] = chan_make(int, 0);
+        go(filter, recv_only(links[i]), send_only(links[i + 1]), prime);
     }
     return 0; /* the goroutines of the chain are cut off */
 }

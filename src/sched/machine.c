@@ -24,41 +24,60 @@ void weft__machine_set(struct machine *m)
     current = m;
 }
 
+static void unlink_from(struct machine **list, struct machine *m)
+{
+    while (*list != m)
+        list = &(*list)->next;
+    *list = m->next;
+}
+
+/* The thread ends. A machine that its run has gone on without takes its processor with it. */
+static void bury(struct machine *m)
+{
+    struct processor *p = m->p;
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    bool lost = weft__load_relaxed(&m->lost); /* under the lock */
+    if (!lost) {
+        if (p != NULL)
+            weft__processor_release(m);
+        weft__rt.machine_count--;
+        unlink_from(&weft__rt.machines, m);
+    } else {
+        unlink_from(&weft__rt.lost, m);
+        if (p != NULL)
+            weft__spawn_cache_flush(p);
+    }
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    current = NULL;
+    weft__port_free(m);
+    if (lost) {
+        if (p != NULL)
+            weft__stack_cache_flush(&p->stacks);
+        weft__port_free(p);
+        weft__add_relaxed(&weft__rt.lost_machines, -1u); /* a count for the number of threads */
+        return;
+    }
+    weft__add_acq_rel(&weft__rt.machines_alive, -1u); /* pairs with weft__sched_run's load */
+    weft__port_futex_wake((uint32_t *)&weft__rt.machines_alive, 1);
+}
+
 static void *machine_main(void *arg)
 {
     struct machine *m = arg;
     current = m;
     weft__tools_machine_init(&m->tools);
-    if (weft__rt.hooks != NULL && weft__rt.hooks->machine_start != NULL)
-        weft__rt.hooks->machine_start();
+    const struct weft__sched_hooks *hooks = weft__load_acquire(&weft__rt.hooks); /* pairs with set_hooks */
+    if (hooks != NULL)
+        hooks->machine_start();
     for (;;) {
         runnable r = weft__find_runnable(m);
         if (r == RUNNABLE_NONE)
             break;
         weft__resume_from_loop(m, r);
     }
-    if (weft__rt.hooks != NULL && weft__rt.hooks->machine_stop != NULL)
-        weft__rt.hooks->machine_stop();
-    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    bool lost = weft__load_relaxed(&m->lost); /* then weft_run has gone on without it, and nothing of it may be freed */
-    if (!lost) {
-        if (m->p != NULL)
-            weft__processor_release(m);
-        weft__rt.machine_count--;
-        struct machine **at = &weft__rt.machines;
-        while (*at != m)
-            at = &(*at)->next;
-        *at = m->next;
-    }
-    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    current = NULL;
-    if (lost) {
-        weft__add_relaxed(&weft__rt.lost_machines, -1u); /* a count for the number of threads */
-        return NULL;
-    }
-    weft__port_free(m);
-    weft__add_acq_rel(&weft__rt.machines_alive, -1u); /* pairs with weft__sched_run's load */
-    weft__port_futex_wake((uint32_t *)&weft__rt.machines_alive, 1);
+    if (hooks != NULL)
+        hooks->machine_stop();
+    bury(m);
     return NULL;
 }
 
@@ -87,11 +106,7 @@ int weft__machine_start(struct processor *p, bool spinning)
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__processor_release(&give_up);
     if (m != NULL) {
-        for (struct machine **at = &weft__rt.machines; *at != NULL; at = &(*at)->next)
-            if (*at == m) {
-                *at = m->next;
-                break;
-            }
+        unlink_from(&weft__rt.machines, m);
         weft__rt.machine_count--;
     }
     bool say = !said;

@@ -23,7 +23,7 @@ static int procs_wanted; /* by weft_procs; 0: not said */
 
 void weft__sched_set_hooks(const struct weft__sched_hooks *hooks)
 {
-    weft__rt.hooks = hooks;
+    weft__store_release(&weft__rt.hooks, hooks); /* pairs with the machines' loads */
 }
 
 /* ---- settings ---- */
@@ -165,7 +165,8 @@ static bool lose_machines(void)
     for (struct machine *m = weft__rt.machines, *next; m != NULL; m = next) {
         next = m->next;
         weft__store_release(&m->lost, true); /* pairs with find_runnable */
-        m->next = NULL;
+        m->next = weft__rt.lost;
+        weft__rt.lost = m;
         if (m->p != NULL)
             for (uint32_t i = 0; i < weft__load_relaxed(&weft__rt.processor_count); i++) /* under the lock */
                 if (weft__rt.processors[i] == m->p)

@@ -107,10 +107,11 @@ struct runtime {
     struct spawn_cache spare_spawns;      /* protected by lock */
     WEFT__ATOMIC(uint32_t) watchdog_word; /* futex of the watchdog; counts calls to wake it */
     WEFT__ATOMIC(uint32_t) watchdog_asleep;
-    WEFT__ATOMIC(uint32_t) foreign_waiting; /* plain threads parked in this library without a deadline */
-    WEFT__ATOMIC(uint32_t) lost_machines;
-    const struct weft__sched_hooks *hooks;
-    int result; /* the main function's; published by stopping */
+    WEFT__ATOMIC(uint32_t) foreign_waiting;               /* plain threads parked in this library without a deadline */
+    WEFT__ATOMIC(uint32_t) lost_machines;                 /* threads of earlier runs that have not come back */
+    struct machine *lost;                                 /* those; protected by lock */
+    WEFT__ATOMIC(const struct weft__sched_hooks *) hooks; /* immutable once set */
+    int result;                                           /* the main function's; published by stopping */
 };
 
 extern struct runtime weft__rt;

@@ -157,6 +157,13 @@ static void link_up(recv_chan(int) right, send_chan(int) left)
     chan_send(left, 1 + chan_recv(right));
 }
 
+static void chain_link(chan(int) right, chan(int) left)
+{
+    int number = chan_recv(right);
+    chan_free(right); /* nobody else uses it any more */
+    chan_send(left, 1 + number);
+}
+
 static int chain_app(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -164,11 +171,12 @@ static int chain_app(int argc, char **argv)
     chan(int) first = chan_make(int, 0), left = first;
     for (int i = 0; i < n; i++) {
         chan(int) right = chan_make(int, 0);
-        go(link_up, recv_only(right), send_only(left));
+        go(chain_link, right, left);
         left = right;
     }
     chan_send(left, 1);
     test_check(chan_recv(first) == n + 1);
+    chan_free(first);
     return 0;
 }
 
@@ -182,7 +190,6 @@ static int many_app(int argc, char **argv)
 {
     (void)argc, (void)argv;
     int n = test_goroutines(200000);
-    weft_waitgroup wg = WEFT_WAITGROUP_INIT;
     chan(int) gate = chan_make(int, 0), out = chan_make(int, 0);
     for (int i = 0; i < n; i++)
         go(link_up, recv_only(gate), send_only(out));
@@ -191,7 +198,10 @@ static int many_app(int argc, char **argv)
     chan_close(gate);
     for (int i = 0; i < n; i++)
         test_check(chan_recv(out) == 1);
-    (void)wg;
+    while (weft_goroutines() > 1)
+        weft_yield();
+    chan_free(gate);
+    chan_free(out);
     return 0;
 }
 

@@ -412,7 +412,7 @@ static bool go_idle(struct machine *m)
     if (m->p != NULL)
         forget_caches(m->p);
     lock();
-    if (weft__load_seq(&weft__rt.stopping) != 0) { /* set before the idle list is woken, under the lock */
+    if (weft__load_seq(&weft__rt.stopping) != 0 || weft__load_relaxed(&m->lost)) { /* both set under the lock */
         unlock();
         return false;
     }

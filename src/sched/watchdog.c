@@ -150,8 +150,9 @@ static int64_t idle_pause(int64_t *recheck)
         weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
         dead = weft__can_nothing_happen(); /* a foreign thread may have been at work in between, then ended */
         weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-        if (dead && weft__rt.hooks != NULL && weft__rt.hooks->deadlock != NULL)
-            weft__rt.hooks->deadlock(weft__load_seq(&weft__rt.main_exited) != 0);
+        const struct weft__sched_hooks *hooks = weft__load_acquire(&weft__rt.hooks); /* pairs with set_hooks */
+        if (dead && hooks != NULL)
+            hooks->deadlock(weft__load_seq(&weft__rt.main_exited) != 0);
         if (dead)
             weft__fatal("all goroutines are asleep - deadlock!");
     }
