@@ -1,196 +1,242 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mutex.c - mutual exclusion with barging in normal mode and hand-over in starvation mode.
+ * mutex.c - mutual exclusion: newcomers may barge in, until somebody has waited too long.
  *
- * Data:       state: HELD, STARVING, LIST (the spin bit of the list), WAITERS (somebody waits); a FIFO list of waiters on their
- *             own frames, protected by LIST.
- * Normal:     unlock drops HELD and wakes the oldest waiter, which competes with newcomers; a loser goes back to the front.
- * Starving:   a waiter that has waited more than STARVE sets STARVING when it loses: from then on unlock keeps HELD and
- *             gives the mutex to the oldest waiter, newcomers queue at the end and trylock fails. The mode ends
- *             with the last waiter or one that waited less (M-03).
- * Fast paths: lock and unlock are one compare-and-swap each.
- * Life:       the next owner may free the mutex at once (W-04). unlock's last touch is the exchange that drops HELD, or the one
- *             that drops LIST while HELD is still set for the waiter whom it then readies.
- * Source:     the modes of Go's sync.Mutex. */
-#include <weft/sync.h>
+ * Data:       state, the bits below; oldest and newest, the waiters in a row that is linked through their own frames.
+ *               HELD      somebody owns the mutex
+ *               WOKEN     a former waiter (or one that spins) is awake and will compete: unlock need not wake another
+ *               STARVING  unlock hands over to the oldest waiter; everybody else queues, trylock fails
+ *               QUEUED    the row is not empty, or LISTED is held by the one who is about to be in it
+ *               LISTED    spin bit that protects the row
+ * Normal:     unlock drops HELD and wakes the oldest waiter, who competes with whoever comes along; losing, it goes back to
+ *             the front. Throughput is best so: the one who runs takes the mutex many times in a row.
+ * Starving:   a waiter that loses and has waited for more than STARVE sets STARVING. From then on unlock keeps HELD and
+ *             makes the oldest waiter the owner, whom it lets run at once. The mode ends with the last waiter, or with one
+ *             that has waited for less (M-03).
+ * Invariants: STARVING => HELD: it is set together with an exchange that finds HELD, and goes before HELD does.
+ *             A waiter gets into the row only by an exchange that finds HELD; so an unlock comes after it, which sees
+ *             QUEUED, and wakes a waiter unless WOKEN says that somebody is awake who will lock and unlock (or queue anew,
+ *             for which HELD must be set again). WOKEN is cleared by the one it stands for, when it gets the mutex or
+ *             queues. (If a second one is awake beside it, one of them may clear it early: that costs a wake, no waiter.)
+ * Life:       the next owner may free the mutex as soon as it has it (W-04). So unlock takes the waiter off the row
+ *             while HELD is still set, and its last touch is the exchange that drops HELD - or, handing over, the one that
+ *             drops LISTED: the new owner is readied after that. (Between looking and dropping, nobody else can get the
+ *             mutex, so nobody can free it.) A waiter's last touch before it has the mutex is the exchange that drops
+ *             LISTED, without which it cannot be taken off the row.
+ * Cost:       lock and unlock are one exchange each when nobody waits. A wait allocates nothing.
+ * Callers:    goroutines and threads, the owner or not; not signal handlers.
+ * Source:     the modes and the 1 ms are those of Go's sync.Mutex; the row in the object is this file's. */
+#include "sync/mutex.h"
+
+#include <stdio.h>
 
 #include "arch/arch.h"
-#include "base/atomic.h"
 #include "port/port.h"
-#include "sched/sched.h"
+#include "sync/crowd.h"
 
-#define HELD 1u
-#define WAITERS 2u
-#define STARVING 4u
-#define LIST 8u
+#define HELD UINT64_C(1)
+#define WOKEN UINT64_C(2)
+#define STARVING UINT64_C(4)
+#define QUEUED UINT64_C(8)
+#define LISTED UINT64_C(16)
+
 #define STARVE WEFT_MILLISECOND
-#define SPINS 4
+#define SPINS 4 /* M-06 */
 #define PAUSES_PER_SPIN 30
 
 struct waiter {
-    struct waiter *next;
+    struct waiter *next; /* protected by LISTED */
     struct weft__task *task;
-    bool owner; /* the waker writes: the mutex was handed over */
+    bool has_waited; /* owner only: goes to the front */
+    bool is_owner;   /* written by the one who hands over, before ready */
 };
 
-struct mutex {
-    WEFT__ATOMIC(uint32_t) state;
-    uint32_t unused;
-    struct waiter *first, *last; /* protected by LIST */
+/* may_alias: the public type is an array of words. */
+struct __attribute__((may_alias)) mutex {
+    WEFT__ATOMIC(uint64_t) state;
+    struct waiter *oldest, *newest; /* protected by LISTED; newest counts only while oldest is not NULL */
 };
-_Static_assert(sizeof(struct mutex) == sizeof(weft_mutex), "the public words hold the mutex");
+_Static_assert(sizeof(struct mutex) <= sizeof(weft_mutex), "the public words hold the mutex");
+_Static_assert(_Alignof(struct mutex) <= _Alignof(weft_mutex), "the public words hold the mutex");
 
-static const struct weft__wait_reason locking = {.text = "mutex lock"};
-
-/* Take the LIST bit. Returns the state as it is then, LIST included. */
-static uint32_t list_take(struct mutex *mutex)
+/* The object may be gone with the frame that it was in, so reports get its address alone; and nothing is unlinked at the end
+ * of a run. */
+static void describe(const void *object, char *buffer, size_t size)
 {
-    for (int turn = 0;;) {
-        uint32_t state = weft__load_relaxed(&mutex->state); /* the CAS checks it */
-        if ((state & LIST) == 0 && weft__cas_acquire(&mutex->state, &state, state | LIST)) /* pairs with list_leave */
-            return state | LIST;
-        if (++turn < 100)
-            weft__arch_pause();
-        else
-            weft__port_thread_yield(); /* the holder was preempted */
+    snprintf(buffer, size, "on mutex %p", object);
+}
+
+static const struct weft__wait_reason locking = {.text = "mutex lock", .describe = describe};
+
+/* ---- the row of waiters, under LISTED ---- */
+
+static void put(struct mutex *mutex, struct waiter *waiter)
+{
+    if (mutex->oldest == NULL) {
+        waiter->next = NULL;
+        mutex->oldest = mutex->newest = waiter;
+    } else if (waiter->has_waited) {
+        waiter->next = mutex->oldest;
+        mutex->oldest = waiter;
+    } else {
+        waiter->next = NULL;
+        mutex->newest->next = waiter;
+        mutex->newest = waiter;
     }
 }
 
-static bool try_fast(struct mutex *mutex)
+static struct waiter *take_oldest(struct mutex *mutex)
 {
-    uint32_t expected = 0;
-    return weft__cas_acquire(&mutex->state, &expected, HELD); /* pairs with unlock's release */
+    struct waiter *waiter = mutex->oldest;
+    CHECK(waiter != NULL);
+    mutex->oldest = waiter->next;
+    return waiter;
+}
+
+/* ---- lock ---- */
+
+static inline bool lock_fast(struct mutex *mutex)
+{
+    uint64_t expected = 0;
+    /* acquire: pairs with unlock's release (M-01). */
+    return weft__cas_acquire(&mutex->state, &expected, HELD);
 }
 
 bool weft_mutex_trylock(weft_mutex *public)
 {
     struct mutex *mutex = (struct mutex *)public;
-    uint32_t state = weft__load_relaxed(&mutex->state); /* a failed try synchronises nothing (M-04) */
-    while ((state & (HELD | STARVING)) == 0)
-        if (weft__cas_acquire(&mutex->state, &state, state | HELD)) /* pairs with unlock's release */
+    uint64_t state = weft__load_relaxed(&mutex->state); /* a try that fails synchronises nothing (M-04) */
+    while ((state & HELD) == 0)
+        if (weft__cas_acquire(&mutex->state, &state, state | HELD)) /* as in lock_fast */
             return true;
     return false;
 }
 
-/* Wait a moment for an owner that is at work on another processor (M-06). */
-static bool spin(weft_mutex *public)
+/* Wait a moment for an owner that is at work on another processor. On the way tell unlock that it need not wake a waiter:
+ * *awake. Returns the state. */
+static uint64_t spin(struct mutex *mutex, uint64_t state, bool *awake)
 {
-    for (int i = 0; i < SPINS && weft__may_spin(); i++) {
-        for (int j = 0; j < PAUSES_PER_SPIN; j++)
-            weft__arch_pause();
-        if (weft_mutex_trylock(public))
-            return true;
-    }
-    return false;
+    if (!*awake && (state & (QUEUED | WOKEN)) == QUEUED && weft__cas_relaxed(&mutex->state, &state, state | WOKEN))
+        *awake = true; /* relaxed: a hint to unlock, which orders nothing */
+    for (int i = 0; i < PAUSES_PER_SPIN; i++)
+        weft__arch_pause();
+    return weft__load_relaxed(&mutex->state); /* an exchange checks it */
 }
 
-static void commit_list(void *arg)
+/* The waiter's context is saved. */
+static void leave_row(void *arg)
 {
     struct mutex *mutex = arg;
-    weft__and_release(&mutex->state, ~LIST); /* pairs with list_take */
+    weft__and_release(&mutex->state, ~LISTED); /* pairs with the exchange that sets LISTED next */
 }
 
-/* Put the waiter in and park, unless the mutex turns out to be free: then take it and return true. */
-static bool wait_in_line(struct mutex *mutex, struct waiter *waiter, bool in_front, bool starved)
+static __attribute__((noinline)) void lock_slow(struct mutex *mutex, const struct weft__wait_reason *reason,
+                                                void *object)
 {
-    uint32_t state = list_take(mutex);
-    /* WAITERS before the last look at HELD: an unlock sees it, or this sees HELD dropped. */
-    uint32_t wanted;
-    do {
-        wanted = state | WAITERS;
-        if ((state & HELD) != 0 && starved)
-            wanted |= STARVING;
-        if ((state & (HELD | STARVING)) == 0)
-            wanted = (state | HELD) & ~LIST;
-    } while (!weft__cas_acq_rel(&mutex->state, &state, wanted));
-    if ((wanted & LIST) == 0)
-        return true;
-    if (in_front) {
-        waiter->next = mutex->first;
-        mutex->first = waiter;
-        if (waiter->next == NULL)
-            mutex->last = waiter;
-    } else {
-        waiter->next = NULL;
-        if (mutex->first == NULL)
-            mutex->first = waiter;
-        else
-            mutex->last->next = waiter;
-        mutex->last = waiter;
-    }
-    waiter->owner = false;
-    weft__park(waiter->task, &locking, mutex, commit_list, mutex);
-    return false;
-}
-
-static __attribute__((noinline)) void lock_slow(weft_mutex *public)
-{
-    struct mutex *mutex = (struct mutex *)public;
-    if (weft_mutex_trylock(public) || spin(public))
-        return;
     struct waiter waiter = {.task = weft__self()};
-    int64_t since = weft__port_now();
-    bool again = false, starved = false;
+    int64_t since = 0;
+    bool awake = false, starving = false;
+    unsigned turns = 0;
+    int spins = 0;
+    uint64_t state = weft__load_relaxed(&mutex->state); /* the exchanges below check it */
     for (;;) {
-        if (wait_in_line(mutex, &waiter, again, starved))
-            return;
-        starved = weft__port_now() - since > STARVE;
-        if (waiter.owner) {
-            /* Handed over in starvation mode. The mode ends with one who has not waited long, or with the last one. */
-            (void)list_take(mutex);
-            bool over = !starved || mutex->first == NULL;
-            weft__and_release(&mutex->state, over ? ~(LIST | STARVING) : ~LIST); /* pairs with list_take */
+        uint64_t mine = awake ? WOKEN : 0;
+        if ((state & HELD) == 0) {
+            if (weft__cas_acquire(&mutex->state, &state, (state | HELD) & ~mine)) /* as in lock_fast */
+                return;
+            continue;
+        }
+        if ((state & STARVING) == 0 && spins < SPINS && weft__may_spin()) {
+            spins++;
+            state = spin(mutex, state, &awake);
+            continue;
+        }
+        if ((state & LISTED) != 0) {
+            weft__spin_turn(&turns);
+            state = weft__load_relaxed(&mutex->state); /* as above */
+            continue;
+        }
+        uint64_t wanted = (state & ~mine) | QUEUED | LISTED | (starving ? STARVING : 0);
+        if (!weft__cas_acquire(&mutex->state, &state, wanted)) /* acquire: the row as leave_row or pass_on left it */
+            continue;
+        if (!waiter.has_waited)
+            since = weft__port_now();
+        put(mutex, &waiter);
+        weft__park(waiter.task, reason, object, leave_row, mutex);
+        /* Awake: as the owner, or to compete. From here on the mutex is alive because this goroutine is still to have it. */
+        bool long_wait = weft__port_now() - since > STARVE;
+        if (waiter.is_owner) {
+            if (!long_wait)                                  /* the mode ends; in vain if the last waiter ended it, */
+                weft__and_release(&mutex->state, ~STARVING); /* or another one sets it anew, which does so again */
             return;
         }
-        if (weft_mutex_trylock(public))
-            return;
-        again = true;
+        waiter.has_waited = awake = true;
+        starving = starving || long_wait;
+        spins = 0;
+        state = weft__load_relaxed(&mutex->state); /* as above */
     }
 }
 
-void weft_mutex_lock(weft_mutex *public)
+void weft_mutex_lock(weft_mutex *mutex)
 {
-    if (WEFT__LIKELY(try_fast((struct mutex *)public)))
-        return;
-    lock_slow(public);
+    if (WEFT__UNLIKELY(!lock_fast((struct mutex *)mutex)))
+        lock_slow((struct mutex *)mutex, &locking, mutex);
 }
 
-/* Under LIST: take the oldest waiter off. */
-static struct waiter *pop(struct mutex *mutex, bool *more)
+void weft__mutex_lock_for(weft_mutex *mutex, const struct weft__wait_reason *reason, void *object)
 {
-    struct waiter *waiter = mutex->first;
-    if (waiter != NULL)
-        mutex->first = waiter->next;
-    *more = mutex->first != NULL;
-    return waiter;
+    if (WEFT__UNLIKELY(!lock_fast((struct mutex *)mutex)))
+        lock_slow((struct mutex *)mutex, reason, object);
 }
 
-static __attribute__((noinline)) void unlock_slow(weft_mutex *public)
+/* ---- unlock ---- */
+
+/* With HELD and LISTED: take the oldest waiter, let the mutex go, or hand it over. */
+static void pass_on(struct mutex *mutex, uint64_t state)
 {
-    struct mutex *mutex = (struct mutex *)public;
-    if ((weft__load_relaxed(&mutex->state) & HELD) == 0) /* misuse: any value that shows it will do */
-        weft__fatal("unlock of an unlocked mutex");
-    uint32_t state = list_take(mutex);
-    bool more;
-    struct waiter *waiter = pop(mutex, &more);
-    bool hand_over = waiter != NULL && (state & STARVING) != 0;
-    if (hand_over)
-        waiter->owner = true;
-    uint32_t drop = LIST | (hand_over ? 0 : HELD) | (more ? 0 : WAITERS);
-    struct weft__task *task = waiter != NULL ? waiter->task : NULL;
-    weft__and_release(&mutex->state, ~drop); /* pairs with the lock that follows; the last touch */
-    if (task == NULL)
-        return;
+    struct waiter *waiter = take_oldest(mutex);
+    bool is_last = mutex->oldest == NULL, hand_over;
+    uint64_t wanted;
+    do {
+        hand_over = (state & STARVING) != 0;
+        wanted = state & ~(LISTED | (is_last ? QUEUED | STARVING : 0));
+        if (!hand_over)
+            wanted = (wanted & ~HELD) | WOKEN;
+        waiter->is_owner = hand_over;
+        /* The last touch. release: pairs with the lock that follows (M-01), and with who takes LISTED next. */
+    } while (!weft__cas_release(&mutex->state, &state, wanted));
+    struct weft__task *task = waiter->task;
+    bool let_it_run = hand_over && !task->is_thread;
     weft__ready(task);
-    if (hand_over)
+    /* A newcomer can do nothing before the new owner has run: the sooner the better. */
+    if (let_it_run)
         weft__yield_to_ready();
+}
+
+static __attribute__((noinline)) void unlock_slow(struct mutex *mutex)
+{
+    uint64_t state = weft__load_relaxed(&mutex->state); /* the exchanges below check it */
+    for (unsigned turns = 0;;) {
+        if (WEFT__UNLIKELY((state & HELD) == 0))
+            weft__fatal("sync: unlock of unlocked mutex");
+        if ((state & QUEUED) == 0 || (state & (WOKEN | STARVING)) == WOKEN) {
+            if (weft__cas_release(&mutex->state, &state, state & ~HELD)) /* as in weft_mutex_unlock */
+                return;
+        } else if ((state & LISTED) != 0) {
+            weft__spin_turn(&turns);
+            state = weft__load_relaxed(&mutex->state); /* as above */
+        } else if (weft__cas_acquire(&mutex->state, &state,
+                                     state | LISTED)) { /* acquire: the row as leave_row left it */
+            pass_on(mutex, state | LISTED);
+            return;
+        }
+    }
 }
 
 void weft_mutex_unlock(weft_mutex *public)
 {
     struct mutex *mutex = (struct mutex *)public;
-    uint32_t expected = HELD;
-    if (WEFT__LIKELY(weft__cas_release(&mutex->state, &expected, 0u))) /* pairs with lock's acquire */
-        return;
-    unlock_slow(public);
+    uint64_t expected = HELD;
+    if (WEFT__UNLIKELY(!weft__cas_release(&mutex->state, &expected, 0))) /* release: pairs with lock's acquire (M-01) */
+        unlock_slow(mutex);
 }

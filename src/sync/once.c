@@ -2,42 +2,73 @@
  *
  * once.c - a call that is made once.
  *
- * Data:  done, 1 when the call has ended; the mutex that the caller holds during it, so that others wait for its end.
- * The end is marked by a deferred call, so that weft_exit inside fn counts as done and lets the others go. */
+ * Data:       a crowd (crowd.h) whose word has a phase above the crowd's bits: NEW, RUNNING, DONE; the event is DONE.
+ * Invariants: the phase only grows; who brings it from NEW to RUNNING makes the call.
+ * Cost:       one load when the call has been made.
+ * Life:       whoever has returned from weft_once_do may free the once (W-04): the caller's last touch is the exchange that
+ *             brings DONE, or that of the release; who finds DONE with waiters not yet released joins them.
+ * End:        a deferred call marks it, so fn that ends by weft_exit (or panics) counts as done, and lets the others go.
+ * Callers:    goroutines and threads; not signal handlers. A call from inside fn for the same once waits for ever.
+ * Source:     the rules of Go's sync.Once. */
+#include <stdio.h>
+
 #include <weft/defer.h>
 #include <weft/sync.h>
 
-#include "base/atomic.h"
-#include "base/check.h"
+#include "sync/crowd.h"
 
-struct once {
-    WEFT__ATOMIC(uint32_t) done;
-    uint32_t unused;
-    weft_mutex mutex;
-};
-_Static_assert(sizeof(struct once) == sizeof(weft_once), "the public words hold the once");
+#define NEW UINT64_C(0)
+#define RUNNING UINT64_C(4)
+#define DONE UINT64_C(8)
 
-static void finish(void *arg)
+_Static_assert(sizeof(struct weft__crowd) <= sizeof(weft_once), "the public words hold the once");
+_Static_assert(_Alignof(struct weft__crowd) <= _Alignof(weft_once), "the public words hold the once");
+
+static void describe(const void *object, char *buffer, size_t size)
 {
-    struct once *once = arg;
-    weft__store_release(&once->done, 1u); /* pairs with weft_once_do's load: fn happens before every return */
-    weft_mutex_unlock(&once->mutex);
+    snprintf(buffer, size, "on once %p", object);
 }
 
-static __attribute__((noinline)) void do_slow(struct once *once, void (*fn)(void *arg), void *arg)
+static const struct weft__wait_reason waiting = {.text = "once", .describe = describe};
+
+static void complete(void *arg)
 {
-    weft_mutex_lock(&once->mutex);
-    if (weft__load_acquire(&once->done) != 0) { /* pairs with finish */
-        weft_mutex_unlock(&once->mutex);
-        return;
-    }
-    weft_defer(finish, once);
+    struct weft__crowd *crowd = arg;
+    /* release: pairs with the load that finds DONE: fn happens before every return. acquire: for the release of the crowd. */
+    uint64_t before = weft__add_acq_rel(&crowd->word, DONE - RUNNING);
+    if ((before & WEFT__CROWD_WAITED) != 0)
+        weft__crowd_release(crowd);
+}
+
+static void run(struct weft__crowd *crowd, void (*fn)(void *arg), void *arg)
+{
+    weft_defer(complete, crowd);
     fn(arg);
 }
 
-void weft_once_do(weft_once *public, void (*fn)(void *arg), void *arg)
+static __attribute__((noinline)) void do_slow(struct weft__crowd *crowd, void (*fn)(void *arg), void *arg)
 {
-    struct once *once = (struct once *)public;
-    if (WEFT__UNLIKELY(weft__load_acquire(&once->done) == 0)) /* pairs with finish */
-        do_slow(once, fn, arg);
+    for (unsigned turns = 0;;) {
+        uint64_t word = weft__load_acquire(&crowd->word); /* pairs with complete's exchange, and with release's */
+        if (word == DONE)
+            return;
+        if (word == NEW) {
+            if (weft__cas_relaxed(&crowd->word, &word, RUNNING)) { /* relaxed: nobody has done anything yet */
+                run(crowd, fn, arg);
+                return;
+            }
+        } else if ((word & WEFT__CROWD_BUSY) != 0) {
+            weft__spin_turn(&turns);
+        } else if (weft__crowd_join(crowd, word, &waiting, crowd) != WEFT__CROWD_CHANGED) {
+            return;
+        }
+    }
+}
+
+void weft_once_do(weft_once *once, void (*fn)(void *arg), void *arg)
+{
+    struct weft__crowd *crowd = (struct weft__crowd *)once;
+    if (WEFT__LIKELY(weft__load_acquire(&crowd->word) == DONE)) /* pairs with complete */
+        return;
+    do_slow(crowd, fn, arg);
 }

@@ -2,146 +2,125 @@
  *
  * waitgroup.c - wait until a number of things are done.
  *
- * Data:       state = counter (high 32 bits, signed) | LOCKED | number of parked waiters (low 31 bits); waiters, a
- *             stack of them on their own frames, protected by LOCKED.
- * Invariants: waiters > 0 => counter > 0, or the call that brought it to zero is about to wake them.
- * Locks:      LOCKED is a spin bit in state, held for a few instructions and by a parker until its context is saved.
- * Life:       a waiter may free the object as soon as its wait returns (W-04). add's last touch is the one exchange that
- *             brings the counter to zero with nobody waiting, or the store that lets LOCKED go, after the list was
- *             taken off: the waiters are readied afterwards from their own frames. A wait that finds the counter at
- *             zero while LOCKED is held waits for that store. */
+ * Data:       a crowd (crowd.h) whose word has the counter in its high 32 bits, signed; the event is that it is zero.
+ * Invariants: counter = 0 and WAITED => the add that brought it to zero is about to release the crowd, and nobody else.
+ * Cost:       one exchange per add and done; wait is one load when the counter is zero.
+ * Life:       a waiter may free the wait group as soon as its wait has returned, even beside other waiters (W-04):
+ *             add's last touch is its exchange, or that of the release; see crowd.h.
+ * Misuse:     looked for where it can be seen without touching the object later than that (W-02): a counter below zero; an
+ *             increase from zero while the waiters are not released yet; and, by a waiter that was alone (else another one
+ *             may have freed the object), an increase before its wait has returned.
+ * Callers:    goroutines and threads; not signal handlers.
+ * Source:     the rules of Go's sync.WaitGroup. */
+#include <stdio.h>
+
 #include <weft/sync.h>
 
-#include "arch/arch.h"
-#include "base/atomic.h"
-#include "port/port.h"
-#include "sched/sched.h"
+#include "sync/crowd.h"
 
-#define ONE ((uint64_t)1 << 32)
-#define LOCKED ((uint64_t)1 << 31)
-#define WAITERS (LOCKED - 1)
+#define ONE (UINT64_C(1) << 32)
 
-struct waiter {
-    struct waiter *next;
-    struct weft__task *task;
-};
+_Static_assert(sizeof(struct weft__crowd) <= sizeof(weft_waitgroup), "the public words hold the wait group");
+_Static_assert(_Alignof(struct weft__crowd) <= _Alignof(weft_waitgroup), "the public words hold the wait group");
 
-struct waitgroup {
-    WEFT__ATOMIC(uint64_t) state;
-    struct waiter *waiters; /* protected by LOCKED */
-    uint64_t unused;
-};
-_Static_assert(sizeof(struct waitgroup) == sizeof(weft_waitgroup), "the public words hold the wait group");
-
-static int32_t counter_of(uint64_t state)
+static int32_t counter_of(uint64_t word)
 {
-    return (int32_t)(state >> 32);
+    return (int32_t)(word >> 32);
 }
 
-static void pause_briefly(int *turn)
+/* The object may be gone with the frame that it was in, so reports get its address alone; and nothing is unlinked at the end
+ * of a run. */
+static void describe(const void *object, char *buffer, size_t size)
 {
-    if (++*turn < 100)
-        weft__arch_pause();
-    else
-        weft__port_thread_yield(); /* the holder was preempted */
+    snprintf(buffer, size, "on wait group %p", object);
 }
 
-static const struct weft__wait_reason waiting = {.text = "wait group wait"};
+static const struct weft__wait_reason waiting = {.text = "wait group wait", .describe = describe};
 
-/* The counter has come to zero with waiters there: take them off, let the object go, ready them. */
-static void wake_all(struct waitgroup *group)
+static __attribute__((cold, noinline)) void misused(int64_t counter, bool waited)
 {
-    uint64_t state = weft__load_relaxed(&group->state); /* the CAS below checks it */
-    for (int turn = 0;; pause_briefly(&turn)) {
-        if ((state & LOCKED) == 0 && weft__cas_acq_rel(&group->state, &state, state | LOCKED))
-            break;
-        state = weft__load_relaxed(&group->state); /* as above */
-    }
-    struct waiter *first = group->waiters;
-    group->waiters = NULL;
-    /* release: pairs with wait's loads; the last touch. Nobody changes the rest of state while waiters are there and the
-     * counter is zero, except misuse, which is looked for here. */
-    if (counter_of(weft__exchange_acq_rel(&group->state, 0u)) != 0)
+    if (counter < 0)
+        weft__panic("negative wait group counter");
+    if (counter > INT32_MAX)
+        weft__panic("wait group counter above %d", INT32_MAX);
+    if (waited)
         weft__panic("wait group misuse: add called concurrently with wait");
-    while (first != NULL) {
-        struct waiter *next = first->next;
-        weft__ready(first->task); /* its frame may be gone now */
-        first = next;
-    }
+}
+
+static inline void add(weft_waitgroup *wg, int delta)
+{
+    struct weft__crowd *crowd = (struct weft__crowd *)wg;
+    /* acq_rel: what came before each done happens before the return of the wait that the last of them ends (W-01): they are
+     * one release sequence, which release and wait acquire. */
+    uint64_t before = weft__add_acq_rel(&crowd->word, (uint64_t)(int64_t)delta * ONE);
+    int64_t counter = (int64_t)counter_of(before) + delta;
+    bool waited = (before & WEFT__CROWD_WAITED) != 0;
+    bool from_zero_while_waited = waited && counter_of(before) == 0 && delta > 0;
+    if (WEFT__UNLIKELY(counter < 0 || counter > INT32_MAX || from_zero_while_waited))
+        misused(counter, from_zero_while_waited);
+    if (counter == 0 && waited && counter_of(before) != 0)
+        weft__crowd_release(crowd);
 }
 
 void weft_waitgroup_add(weft_waitgroup *wg, int delta)
 {
-    struct waitgroup *group = (struct waitgroup *)wg;
-    /* acq_rel: what each done did happens before the wait that the last of them ends (W-01). */
-    uint64_t before = weft__add_acq_rel(&group->state, (uint64_t)(int64_t)delta * ONE);
-    int32_t counter = counter_of(before) + delta;
-    if (WEFT__UNLIKELY(counter < 0))
-        weft__panic("negative wait group counter: more done than added");
-    uint64_t waiters = before & WAITERS;
-    if (WEFT__UNLIKELY(waiters > 0 && delta > 0 && counter_of(before) == 0))
-        weft__panic("wait group misuse: add called concurrently with wait");
-    if (counter == 0 && WEFT__UNLIKELY((before & (WAITERS | LOCKED)) != 0))
-        wake_all(group);
+    add(wg, delta);
 }
 
 void weft_waitgroup_done(weft_waitgroup *wg)
 {
-    weft_waitgroup_add(wg, -1);
-}
-
-/* Let LOCKED go and count the waiter that was put in; it is parked now. If the counter is zero by then, wake. */
-static void commit_wait(void *arg)
-{
-    struct waitgroup *group = arg;
-    (void)weft__add_acq_rel(&group->state, (uint64_t)0 - LOCKED); /* pairs with the next one who takes LOCKED */
+    add(wg, -1);
 }
 
 void weft_waitgroup_wait(weft_waitgroup *wg)
 {
-    struct waitgroup *group = (struct waitgroup *)wg;
-    int turn = 0;
-    uint64_t state = weft__load_acquire(&group->state); /* pairs with add */
-    for (;;) {
-        if ((state & LOCKED) != 0) { /* somebody parks, or wakes the waiters: also when the counter is zero */
-            pause_briefly(&turn);
-            state = weft__load_acquire(&group->state);
+    struct weft__crowd *crowd = (struct weft__crowd *)wg;
+    for (unsigned turns = 0;;) {
+        uint64_t word = weft__load_acquire(&crowd->word); /* pairs with add's exchange, and with release's */
+        if (counter_of(word) == 0 && (word & WEFT__CROWD_WAITED) == 0)
+            return;
+        if ((word & WEFT__CROWD_BUSY) != 0) {
+            weft__spin_turn(&turns);
             continue;
         }
-        if (counter_of(state) == 0)
-            return;
-        /* Counted in the same exchange that finds the counter above zero: the add that ends it sees this waiter. */
-        if (weft__cas_acq_rel(&group->state, &state, (state | LOCKED) + 1))
+        switch (weft__crowd_join(crowd, word, &waiting, wg)) {
+        case WEFT__CROWD_CHANGED:
             break;
+        case WEFT__CROWD_LET_GO:
+            return;
+        case WEFT__CROWD_ALONE:
+            /* relaxed: it only tells misuse; park's return has ordered what the done calls did. */
+            if (WEFT__UNLIKELY(weft__load_relaxed(&crowd->word) != 0))
+                weft__panic("wait group is reused before the previous wait has returned");
+            return;
+        }
     }
-    struct waiter waiter = {.next = group->waiters, .task = weft__self()};
-    group->waiters = &waiter;
-    weft__park(waiter.task, &waiting, wg, commit_wait, group);
 }
 
-static void done(void *arg)
+/* Exit hook of a goroutine that was counted: runs when it returns or calls weft_exit, not when it panics (W-03). */
+static void count_off(void *wg)
 {
-    weft_waitgroup_done(arg);
+    add(wg, -1);
 }
 
 weft__function weft_waitgroup_go_begin(weft__function fn, const struct weft_site *site, weft_waitgroup *wg,
                                        unsigned shape)
 {
-    const struct weft__pending_hook hook = {.on_exit = done, .arg = wg};
-    weft_waitgroup_add(wg, 1);
+    const struct weft__pending_hook hook = {.on_exit = count_off, .arg = wg};
+    add(wg, 1); /* before the goroutine can end */
     weft__function capture = weft__spawn_begin(fn, site, NULL, &hook, shape);
-    if (capture == NULL)
-        weft_waitgroup_done(wg);
+    if (WEFT__UNLIKELY(capture == NULL))
+        add(wg, -1);
     return capture;
 }
 
 int weft_waitgroup_go_copy_at(const struct weft_site *site, weft_waitgroup *wg, void (*fn)(void *copy),
                               const void *value, size_t size)
 {
-    const struct weft__pending_hook hook = {.on_exit = done, .arg = wg};
-    weft_waitgroup_add(wg, 1);
+    const struct weft__pending_hook hook = {.on_exit = count_off, .arg = wg};
+    add(wg, 1); /* as above */
     int error = weft__spawn_copy(site, NULL, &hook, fn, value, size);
-    if (error != 0)
-        weft_waitgroup_done(wg);
+    if (WEFT__UNLIKELY(error != 0))
+        add(wg, -1);
     return error;
 }
