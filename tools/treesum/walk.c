@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,7 +79,7 @@ static void *allocate_path(size_t prefix, const char *directory, const char *nam
 
 static struct job *new_job(const char *directory, const char *name)
 {
-    struct job *job = allocate_path(sizeof(struct job), directory, name);
+    struct job *job = allocate_path(offsetof(struct job, path), directory, name);
     job->outcome = (struct outcome){.state = JOB_LEFT};
     job->follow = !name;
     return job;
@@ -91,9 +92,9 @@ static void tell(struct walk *walk, struct job *job, enum job_state state)
     chan_send(walk->results, job);
 }
 
-static void tell_error(struct walk *walk, const char *directory, const char *name, int error, const char *reason)
+static void tell_error(struct walk *walk, const char *path, int error, const char *reason)
 {
-    struct job *job = new_job(directory, name);
+    struct job *job = new_job(path, NULL);
     job->outcome.error = error;
     job->outcome.reason = reason;
     tell(walk, job, JOB_FAILED);
@@ -176,25 +177,41 @@ static void feed_in_order(struct walk *walk, const char *path, size_t first_pend
     }
 }
 
+/* fdopendir(3): 0 or -errno; takes fd over. */
+READS_ERRNO static int open_stream(int fd, DIR **stream)
+{
+    *stream = fdopendir(fd);
+    if (*stream)
+        return 0;
+    int error = -errno;
+    close(fd);
+    return error;
+}
+
+/* readdir(3): NULL at the end, and on an error, which is then in *error. */
+READS_ERRNO static const struct dirent *next_entry(DIR *stream, int *error)
+{
+    errno = 0;
+    const struct dirent *entry = readdir(stream);
+    *error = entry ? 0 : errno;
+    return entry;
+}
+
 static void read_directory(struct walk *walk, const char *path, int flags)
 {
     size_t first_pending = walk->pending.count;
+    DIR *directory = NULL;
     int fd = open_path(path, O_DIRECTORY | flags);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (!directory) {
-        int error = fd < 0 ? -fd : errno;
-        if (fd >= 0)
-            close(fd);
-        tell_error(walk, path, NULL, error, NULL);
+    int error = fd < 0 ? fd : open_stream(fd, &directory);
+    if (error < 0) {
+        tell_error(walk, path, -error, NULL);
         return;
     }
     while (!walk->stopped) {
-        errno = 0;
-        const struct dirent *entry = readdir(directory);
-        int error = errno; /* before anything that may park: errno is the thread's */
+        const struct dirent *entry = next_entry(directory, &error);
         if (!entry) {
             if (error != 0)
-                tell_error(walk, path, NULL, error, NULL);
+                tell_error(walk, path, error, NULL);
             break;
         }
         take_entry(walk, fd, path, entry);
@@ -216,15 +233,22 @@ static void read_tree(struct walk *walk, const char *root)
     }
 }
 
+/* stat(2): 0 or -errno. */
+READS_ERRNO static int status_of(const char *path, struct stat *status)
+{
+    return stat(path, status) < 0 ? -errno : 0;
+}
+
 static void take_argument(struct walk *walk, const char *path)
 {
     struct stat status;
-    if (stat(path, &status) < 0)
-        tell_error(walk, path, NULL, errno, NULL);
+    int error = status_of(path, &status);
+    if (error < 0)
+        tell_error(walk, path, -error, NULL);
     else if (S_ISDIR(status.st_mode))
         read_tree(walk, path);
     else if (!S_ISREG(status.st_mode))
-        tell_error(walk, path, NULL, 0, "neither a directory nor a regular file");
+        tell_error(walk, path, 0, "neither a directory nor a regular file");
     else if (own_files_have(walk->own, &status))
         tell(walk, new_job(path, NULL), JOB_OUTPUT);
     else
