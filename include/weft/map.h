@@ -8,7 +8,8 @@
 #include <weft/base.h>
 #include <weft/chan.h>
 
-/* fn(in, out, arg): compute *out from *in. Called by several goroutines at the same time. */
+/* fn(in, out, arg): compute *out from *in. Called by several goroutines at the same time; it may block. If it ends its
+ * goroutine by weft_exit, its result is all zero bytes, and another goroutine goes on with the rest. */
 typedef void (*weft_map_function)(const void *in, void *out, void *arg);
 
 /* The order of results of a stream. */
@@ -32,9 +33,11 @@ WEFT_API int weft_map(int workers, const void *in, size_t in_size, void *out, si
  *  Parameters: order; workers as in weft_map; in and out, channels of in_size- and out_size-byte elements; arg for fn.
  *  In order, at most 2 * workers inputs are taken ahead of the oldest unfinished one, so a slow consumer holds the
  *  producer back. weft_map_stream(order, workers, in, out, fn, arg) is the form that takes the sizes from the channels.
+ *  Both channels are retained: their owner may free in as soon as it is closed, and out when it has been received to its end.
  *  Blocks: never: the work goes on in goroutines; the closed out says that it is done. Callable from: goroutines.
  *  Ordering: sending an input happens before fn's call for it, which happens before the receipt of its result.
- *  Returns: 0; -EINVAL; -ENOMEM or -EAGAIN if it could not be started (out is untouched then).
+ *  Returns: 0; -EINVAL for negative workers, a nil channel or a size that no channel has; -ENOMEM or -EAGAIN if not even
+ *  one worker could be started (in and out are untouched then).
  *  Source: Python's Executor.map and as_completed. */
 WEFT_API int weft_map_stream_untyped(enum weft_map_order order, int workers, void *in, size_t in_size, void *out,
                                      size_t out_size, weft_map_function fn, void *arg);
