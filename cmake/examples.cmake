@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Examples: examples/<name>.c becomes example_<name>. With examples/<name>.expect (scripts/expect says its form) it is a test.
+# Examples: examples/<name>.c becomes example_<name>. With examples/<name>.expect (scripts/expect says its form) it is a test;
+# a line "# test-skip: ..." there means what it means in a test (cmake/tests.cmake).
 if(NOT WEFT_EXAMPLES)
     return()
 endif()
+
+# What an example forgets when its main goroutine returns is no leak: the rest are cut off.
+set(example_environment ${weft_test_environment} ASAN_OPTIONS=detect_leaks=0)
 
 file(GLOB examples CONFIGURE_DEPENDS examples/*.c)
 foreach(source IN LISTS examples)
@@ -17,10 +21,14 @@ foreach(source IN LISTS examples)
     if(name STREQUAL "hundred_thousand_goroutines" AND (WEFT_SANITIZE OR CMAKE_CROSSCOMPILING))
         set(arguments 2000) # TSan has no room for more fibers
     endif()
+    set(skipped TRUE)
     if(WEFT_TESTS AND EXISTS ${expect})
+        weft_test_skipped(${expect} skipped)
+    endif()
+    if(NOT skipped)
         add_test(NAME examples/${name} COMMAND ${WEFT_BASH} ${PROJECT_SOURCE_DIR}/scripts/expect ${expect}
                                                ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:${program}> ${arguments})
         set_tests_properties(examples/${name} PROPERTIES TIMEOUT ${weft_test_timeout} LABELS "examples"
-                             ENVIRONMENT "${weft_test_environment}")
+                             ENVIRONMENT "${example_environment}")
     endif()
 endforeach()
