@@ -141,6 +141,17 @@ static bool begin_run(struct database *database)
     return true;
 }
 
+/* SQLite does not wait by itself where it changes the kind of journal. */
+static bool change_settings(struct database *database)
+{
+    for (int waited = 0; !execute(database, settings); waited += 10) {
+        if (sqlite3_errcode(database->connection) != SQLITE_BUSY || waited >= BUSY_MILLISECONDS)
+            return complain(database, "cannot write");
+        sqlite3_sleep(10);
+    }
+    return true;
+}
+
 /* The part of opening that may wait: for the disk, and for other programs. */
 static bool prepare(struct database *database, const char *name)
 {
@@ -151,9 +162,7 @@ static bool prepare(struct database *database, const char *name)
     sqlite3_busy_timeout(database->connection, BUSY_MILLISECONDS);
     if (!identify(database, &exists))
         return false;
-    if (!execute(database, settings))
-        return complain(database, "cannot write");
-    return (exists || create(database)) && begin_run(database);
+    return change_settings(database) && (exists || create(database)) && begin_run(database);
 }
 
 /* The log and its index live as long as the connection. (A rollback journal comes and goes, and is never locked.) */

@@ -60,36 +60,41 @@ static struct outcome failed(int error, const char *reason)
     return (struct outcome){.state = JOB_FAILED, .error = error, .reason = reason};
 }
 
+/* read(2): bytes, 0 at the end, or -errno. */
+READS_ERRNO static ssize_t read_waiting(int fd, void *buffer, size_t size)
+{
+    ssize_t got;
+    do
+        got = read(fd, buffer, size);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+/* What the page cache has: as read_waiting; -EAGAIN if that is nothing, other errors if it cannot be told. */
+READS_ERRNO static ssize_t read_cached(int fd, void *buffer, size_t size)
+{
+    struct iovec all = {buffer, size};
+    ssize_t got = preadv2(fd, &all, 1, -1, RWF_NOWAIT);
+    return got < 0 ? -errno : got;
+}
+
 /* Read up to BUFFER_SIZE bytes at the file's position: their number, 0 at the end, or -errno. *plain: the file system does
  * not know RWF_NOWAIT. */
 static ssize_t read_some(struct hasher *hasher, int fd, bool *plain)
 {
-    struct iovec all = {hasher->buffer, BUFFER_SIZE};
-    bool waits = false;
-    ssize_t got;
-    int error;
-
-    if (!*plain) {
-        got = preadv2(fd, &all, 1, -1, RWF_NOWAIT);
-        if (got > 0)
-            return got;
-        waits = got < 0 && errno == EAGAIN;
-        *plain = got < 0 && errno != EAGAIN && errno != EINTR;
-    }
-    /* Nothing in the cache; or the end, but Linux 5.9 and 5.10 may say so too early; or a file system without it. */
-    do {
-        if (waits) {
-            weft_blocking
-            {
-                got = read(fd, hasher->buffer, BUFFER_SIZE);
-                error = errno; /* the thread's: valid only in here */
-            }
-        } else {
-            got = read(fd, hasher->buffer, BUFFER_SIZE);
-            error = errno;
+    ssize_t got = *plain ? 0 : read_cached(fd, hasher->buffer, BUFFER_SIZE);
+    if (got > 0)
+        return got;
+    if (got == -EAGAIN) {
+        weft_blocking
+        {
+            got = read_waiting(fd, hasher->buffer, BUFFER_SIZE);
         }
-    } while (got < 0 && error == EINTR);
-    return got < 0 ? -error : got;
+        return got;
+    }
+    /* Without RWF_NOWAIT; or at the end, of which Linux 5.9 and 5.10 may speak too early. */
+    *plain = *plain || got < 0;
+    return read_waiting(fd, hasher->buffer, BUFFER_SIZE);
 }
 
 static bool must_leave(const struct hasher *hasher)
@@ -130,6 +135,12 @@ static struct outcome digest_open_file(struct hasher *hasher, int fd, const stru
     return outcome;
 }
 
+/* fstat(2): 0 or -errno. */
+READS_ERRNO static int status_of(int fd, struct stat *status)
+{
+    return fstat(fd, status) < 0 ? -errno : 0;
+}
+
 struct outcome digest_file(struct hasher *hasher, const char *path, bool follow)
 {
     struct outcome outcome;
@@ -138,8 +149,9 @@ struct outcome digest_file(struct hasher *hasher, const char *path, bool follow)
     int fd = open_path(path, O_NOCTTY | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW));
     if (fd < 0)
         return failed(-fd, NULL);
-    if (fstat(fd, &status) < 0)
-        outcome = failed(errno, NULL);
+    int error = status_of(fd, &status);
+    if (error < 0)
+        outcome = failed(-error, NULL);
     else if (!S_ISREG(status.st_mode))
         outcome = failed(0, "not a regular file any more");
     else {

@@ -6,6 +6,7 @@
  * these become \\, \n and \r, and the line begins with a backslash to say so. */
 #define _GNU_SOURCE
 #include "output.h"
+#include "path.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -26,7 +27,7 @@ void output_close(struct output *output)
     free(output->buffer);
 }
 
-bool output_flush(struct output *output)
+READS_ERRNO bool output_flush(struct output *output)
 {
     size_t written = 0;
     while (written < output->used && output->error == 0) {
@@ -98,7 +99,7 @@ bool output_add(struct output *output, const struct job *job)
     return output->error == 0;
 }
 
-bool output_finish(struct output *output)
+READS_ERRNO bool output_finish(struct output *output)
 {
     if (output_flush(output) && close(STDOUT_FILENO) < 0)
         output->error = errno;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* The kernel takes PATH_MAX - 1 bytes at a time: go down in pieces, from directory to directory. */
-static int open_in_pieces(const char *path, int flags)
+READS_ERRNO static int open_in_pieces(const char *path, int flags)
 {
     char piece[PATH_MAX];
     int base = AT_FDCWD;
@@ -43,7 +43,7 @@ static int open_in_pieces(const char *path, int flags)
     return fd;
 }
 
-int open_path(const char *path, int flags)
+READS_ERRNO int open_path(const char *path, int flags)
 {
     flags |= O_RDONLY | O_CLOEXEC;
     int fd = open(path, flags);

@@ -7,6 +7,11 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+/* errno belongs to the thread, and a goroutine that has waited may go on in another one. Compilers do not know that: they
+ * work out where errno is once in a function. So a function that reads errno does not wait for anything of Weft's, and
+ * is not inlined into one that does. */
+#define READS_ERRNO __attribute__((noinline))
+
 /* open(2) for reading, with close-on-exec, for paths longer than PATH_MAX as well. Returns a descriptor or -errno. */
 int open_path(const char *path, int flags);
 
