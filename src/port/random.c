@@ -6,9 +6,9 @@
  * Callers: any thread. */
 #include "port/port.h"
 
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/random.h>
-#include <string.h>
 
 /* A bijective mixer: every bit of the input changes about half of the output (the finaliser of MurmurHash3, with
  * D. Stafford's 13th set of constants). */
