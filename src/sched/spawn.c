@@ -391,6 +391,15 @@ static void call(struct machine *m, struct goroutine *g)
     }
 }
 
+static void release_owned(struct goroutine *g)
+{
+    while (WEFT__UNLIKELY(g->task.owned != NULL)) {
+        struct weft__owned *owned = g->task.owned;
+        g->task.owned = owned->next;
+        owned->release(owned);
+    }
+}
+
 /* Everything that the end of a goroutine sets off, on its own stack; it may still park here (an exit hook may not). */
 static void wind_up(struct goroutine *g)
 {
@@ -400,11 +409,7 @@ static void wind_up(struct goroutine *g)
         deferred->owner = NULL; /* its scope, if it ends after all, finds it done */
         deferred->fn(deferred->arg);
     }
-    while (WEFT__UNLIKELY(g->task.owned != NULL)) {
-        struct weft__owned *owned = g->task.owned;
-        g->task.owned = owned->next;
-        owned->release(owned);
-    }
+    release_owned(g);
     if (g->on_exit != NULL)
         g->on_exit(g->on_exit_arg);
 }
@@ -512,6 +517,7 @@ _Noreturn void weft_exit(void)
 static void main_function(int (*app)(int, char **), int argc, char **argv)
 {
     int result = app(argc, argv);
+    release_owned(weft__machine()->g);
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__rt.result = result;
     weft__store_seq(&weft__rt.stopping, 1u); /* pairs with go_idle and find_runnable */
