@@ -80,12 +80,29 @@ static long process_madvise_as(int pidfd, const struct iovec *ranges, size_t cou
     return __real_syscall(SYS_process_madvise, pidfd, ranges, count, advice, 0);
 }
 
+/* How many arguments follow: no more may be read than were given. */
+static int count_arguments(long number)
+{
+    switch (number) {
+    case SYS_futex:
+        return 6;
+    case SYS_process_madvise:
+        return 5;
+    case SYS_faccessat:
+        return 3;
+    case SYS_pidfd_open:
+        return 2;
+    default:
+        return 0;
+    }
+}
+
 long __wrap_syscall(long number, ...)
 {
-    long a[6];
+    long a[6] = {0};
     va_list arguments;
     va_start(arguments, number);
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < count_arguments(number); i++)
         a[i] = va_arg(arguments, long);
     va_end(arguments);
     if (number == SYS_process_madvise)
@@ -458,8 +475,10 @@ START_TEST(threads_are_counted)
     if (test_emulated() || TEST_TSAN)
         return; /* an emulator makes up /proc/self/stat; both have threads of their own */
     prctl(PR_SET_NAME, "a) R 1 (b) 7 8");
+    /* The first thread may bring a sanitizer's own with it. */
+    ck_assert_int_eq(weft__port_thread_start(wait_until_told, NULL, 0), 0);
     int before = weft__port_thread_count();
-    ck_assert_int_ge(before, 1);
+    ck_assert_int_ge(before, 2);
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(weft__port_thread_start(wait_until_told, NULL, 0), 0);
     ck_assert_int_eq(weft__port_thread_count(), before + 3);
