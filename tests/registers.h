@@ -3,13 +3,16 @@
  * registers.h - for tests of the context switch: a switch with every callee-saved register full of a pattern.
  *
  * registers_through(from, to, in, out) loads the REGISTERS callee-saved registers from in, calls weft__arch_switch(from, to,
- * NULL), and when that returns stores what the registers then hold in out. Its own caller's registers are kept apart. */
+ * NULL), and when that returns stores what the registers then hold in out. Its own caller's registers are kept apart.
+ *
+ * registers_spoil() leaves all ones in every register that may carry an argument, and in those that no call keeps. */
 #ifndef WEFT_TESTS_REGISTERS_H
 #define WEFT_TESTS_REGISTERS_H
 
 #include <stdint.h>
 
 void registers_through(void **from, void *to, const uint64_t *in, uint64_t *out);
+void registers_spoil(void);
 
 #if defined(__x86_64__)
 #define REGISTERS 6 /* rbx rbp r12 to r15 */
@@ -47,6 +50,37 @@ __asm__(".text\n"
         "pop %rbx\n"
         "ret\n"
         ".size registers_through, . - registers_through\n");
+__asm__(".text\n"
+        ".type registers_spoil, @function\n"
+        ".globl registers_spoil\n"
+        "registers_spoil:\n"
+        "mov $-1, %rax\n"
+        "mov $-1, %rcx\n"
+        "mov $-1, %rdx\n"
+        "mov $-1, %rsi\n"
+        "mov $-1, %rdi\n"
+        "mov $-1, %r8\n"
+        "mov $-1, %r9\n"
+        "mov $-1, %r10\n"
+        "mov $-1, %r11\n"
+        "pcmpeqd %xmm0, %xmm0\n"
+        "pcmpeqd %xmm1, %xmm1\n"
+        "pcmpeqd %xmm2, %xmm2\n"
+        "pcmpeqd %xmm3, %xmm3\n"
+        "pcmpeqd %xmm4, %xmm4\n"
+        "pcmpeqd %xmm5, %xmm5\n"
+        "pcmpeqd %xmm6, %xmm6\n"
+        "pcmpeqd %xmm7, %xmm7\n"
+        "pcmpeqd %xmm8, %xmm8\n"
+        "pcmpeqd %xmm9, %xmm9\n"
+        "pcmpeqd %xmm10, %xmm10\n"
+        "pcmpeqd %xmm11, %xmm11\n"
+        "pcmpeqd %xmm12, %xmm12\n"
+        "pcmpeqd %xmm13, %xmm13\n"
+        "pcmpeqd %xmm14, %xmm14\n"
+        "pcmpeqd %xmm15, %xmm15\n"
+        "ret\n"
+        ".size registers_spoil, . - registers_spoil\n");
 #elif defined(__aarch64__)
 #define REGISTERS 19 /* x19 to x28, d8 to d15, x29 */
 __asm__(".text\n"
@@ -101,6 +135,54 @@ __asm__(".text\n"
         "add sp, sp, #176\n"
         "ret\n"
         ".size registers_through, . - registers_through\n");
+__asm__(".text\n"
+        ".type registers_spoil, %function\n"
+        ".globl registers_spoil\n"
+        "registers_spoil:\n"
+        "mov x0, #-1\n"
+        "mov x1, #-1\n"
+        "mov x2, #-1\n"
+        "mov x3, #-1\n"
+        "mov x4, #-1\n"
+        "mov x5, #-1\n"
+        "mov x6, #-1\n"
+        "mov x7, #-1\n"
+        "mov x8, #-1\n"
+        "mov x9, #-1\n"
+        "mov x10, #-1\n"
+        "mov x11, #-1\n"
+        "mov x12, #-1\n"
+        "mov x13, #-1\n"
+        "mov x14, #-1\n"
+        "mov x15, #-1\n"
+        "mov x16, #-1\n"
+        "mov x17, #-1\n"
+        "movi v0.2d, #-1\n"
+        "movi v1.2d, #-1\n"
+        "movi v2.2d, #-1\n"
+        "movi v3.2d, #-1\n"
+        "movi v4.2d, #-1\n"
+        "movi v5.2d, #-1\n"
+        "movi v6.2d, #-1\n"
+        "movi v7.2d, #-1\n"
+        "movi v16.2d, #-1\n"
+        "movi v17.2d, #-1\n"
+        "movi v18.2d, #-1\n"
+        "movi v19.2d, #-1\n"
+        "movi v20.2d, #-1\n"
+        "movi v21.2d, #-1\n"
+        "movi v22.2d, #-1\n"
+        "movi v23.2d, #-1\n"
+        "movi v24.2d, #-1\n"
+        "movi v25.2d, #-1\n"
+        "movi v26.2d, #-1\n"
+        "movi v27.2d, #-1\n"
+        "movi v28.2d, #-1\n"
+        "movi v29.2d, #-1\n"
+        "movi v30.2d, #-1\n"
+        "movi v31.2d, #-1\n"
+        "ret\n"
+        ".size registers_spoil, . - registers_spoil\n");
 #elif defined(__riscv)
 #define REGISTERS 24 /* s0 to s11, fs0 to fs11 */
 __asm__(".text\n"
@@ -213,6 +295,47 @@ __asm__(".text\n"
         "addi sp, sp, 208\n"
         "ret\n"
         ".size registers_through, . - registers_through\n");
+__asm__(".text\n"
+        ".type registers_spoil, @function\n"
+        ".globl registers_spoil\n"
+        "registers_spoil:\n"
+        "li a0, -1\n"
+        "li a1, -1\n"
+        "li a2, -1\n"
+        "li a3, -1\n"
+        "li a4, -1\n"
+        "li a5, -1\n"
+        "li a6, -1\n"
+        "li a7, -1\n"
+        "li t0, -1\n"
+        "li t1, -1\n"
+        "li t2, -1\n"
+        "li t3, -1\n"
+        "li t4, -1\n"
+        "li t5, -1\n"
+        "li t6, -1\n"
+        "fmv.d.x fa0, a0\n"
+        "fmv.d.x fa1, a0\n"
+        "fmv.d.x fa2, a0\n"
+        "fmv.d.x fa3, a0\n"
+        "fmv.d.x fa4, a0\n"
+        "fmv.d.x fa5, a0\n"
+        "fmv.d.x fa6, a0\n"
+        "fmv.d.x fa7, a0\n"
+        "fmv.d.x ft0, a0\n"
+        "fmv.d.x ft1, a0\n"
+        "fmv.d.x ft2, a0\n"
+        "fmv.d.x ft3, a0\n"
+        "fmv.d.x ft4, a0\n"
+        "fmv.d.x ft5, a0\n"
+        "fmv.d.x ft6, a0\n"
+        "fmv.d.x ft7, a0\n"
+        "fmv.d.x ft8, a0\n"
+        "fmv.d.x ft9, a0\n"
+        "fmv.d.x ft10, a0\n"
+        "fmv.d.x ft11, a0\n"
+        "ret\n"
+        ".size registers_spoil, . - registers_spoil\n");
 #endif
 
 #endif

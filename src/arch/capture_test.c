@@ -12,6 +12,7 @@
 #include <weft/base.h>
 
 #include "arch/arch.h"
+#include "registers.h"
 #include "shapes.h"
 
 #define STACK_SIZE ((size_t)256 << 10)
@@ -38,16 +39,12 @@ static void shape_done(void)
 SHAPES(SHAPE_DEFINE)
 
 /* Leave nothing of the capture in registers and stack words. */
-static __attribute__((noinline)) int spoil(int a, int b, int c, int d, int e, int f, int g, int h, int i, int j,
-                                           double k, double l, double m, double n, double o, double p, double q,
-                                           double r, double s)
+static __attribute__((noinline)) void spoil(void)
 {
-    __asm__ __volatile__("" : : : "memory");
-    return (int)(a + b + c + d + e + f + g + h + i + j + k + l + m + n + o + p + q + r + s);
-}
-static void spoil_registers(void)
-{
-    test_check(spoil(~1, ~2, ~3, ~4, ~5, ~6, ~7, ~8, ~9, ~10, .1, .2, .3, .4, .5, .6, .7, .8, .9) < 0);
+    unsigned char below[1024];
+    memset(below, 0x55, sizeof below);
+    __asm__ __volatile__("" : : "r"(below) : "memory");
+    registers_spoil();
 }
 
 /* One function per shape: capture the call and make it, several times. */
@@ -63,7 +60,7 @@ static void rearm(void)
         __typeof__(&SHAPE_NAME(__VA_ARGS__)) routine = (__typeof__(routine))(void (*)(void))weft__arch_capture_all;    \
         rearm();                                                                                                       \
         routine(SHAPE_ARGUMENTS_##n(__VA_ARGS__));                                                                     \
-        spoil_registers();                                                                                             \
+        spoil();                                                                                                       \
         weft__arch_call_all((void (*)(void))SHAPE_NAME(__VA_ARGS__), &arguments);                                      \
     }
 SHAPES(CAPTURE)
@@ -117,7 +114,7 @@ static void few_4(char a, short b, const char *c, uint64_t d)
         routine(__VA_ARGS__);                                                                                          \
         /* It must leave alone what lies behind the four: a short record has no more room. */                          \
         test_check(arguments.integer[4] == UINT64_C(0xaaaaaaaaaaaaaaaa));                                              \
-        spoil_registers();                                                                                             \
+        spoil();                                                                                                       \
         weft__arch_call_few((void (*)(void))fn, arguments.integer);                                                    \
     } while (0)
 
@@ -170,7 +167,7 @@ static void check_variadic(int count, ...)
         __typeof__(&fn) routine = (__typeof__(routine))(void (*)(void))weft__arch_capture_all;                         \
         rearm();                                                                                                       \
         routine(__VA_ARGS__);                                                                                          \
-        spoil_registers();                                                                                             \
+        spoil();                                                                                                       \
         weft__arch_call_all((void (*)(void))fn, &arguments);                                                           \
     } while (0)
 

@@ -250,7 +250,6 @@ weft__arch_call_few:
     movq    8(%r11), %rsi
     movq    16(%r11), %rdx
     movq    24(%r11), %rcx
-    xorl    %eax, %eax
     jmpq    *%r10
     .cfi_endproc
     .size   weft__arch_call_few, . - weft__arch_call_few
