@@ -10,12 +10,6 @@
 #define TURNS_YIELDING 256u
 #define SLEEP (50 * WEFT_MICROSECOND)
 
-struct weft__crowd_waiter {
-    struct weft__crowd_waiter *next; /* protected by BUSY; then the releaser's */
-    struct weft__task *task;
-    bool alone; /* the releaser writes */
-};
-
 void weft__spin_turn(unsigned *turns)
 {
     if (++*turns < TURNS_SPINNING)

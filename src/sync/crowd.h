@@ -29,7 +29,12 @@
 #define WEFT__CROWD_WAITED UINT64_C(2)
 #define WEFT__CROWD_BITS (WEFT__CROWD_BUSY | WEFT__CROWD_WAITED)
 
-struct weft__crowd_waiter;
+/* In the waiter's frame. */
+struct weft__crowd_waiter {
+    struct weft__crowd_waiter *next; /* protected by BUSY; then the releaser's */
+    struct weft__task *task;
+    bool alone; /* the releaser writes */
+};
 
 /* may_alias: the public types are arrays of words. */
 struct __attribute__((may_alias)) weft__crowd {

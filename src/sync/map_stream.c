@@ -98,7 +98,7 @@ static void describe_turn(const void *object, char *buffer, size_t size)
 static void describe_slot(const void *object, char *buffer, size_t size)
 {
     const struct stream *stream = object;
-    snprintf(buffer, size, "until chan %p takes one", stream->out);
+    snprintf(buffer, size, "from chan %p", stream->out);
 }
 
 static const struct weft__wait_reason waiting_for_turn = {.text = "map: turn to receive", .describe = describe_turn};
