@@ -89,7 +89,7 @@ static bool run(sqlite3_stmt *statement)
     return good;
 }
 
-/* Whether the file is ours: *exists if its tables are there. A foreign one must not even be switched to our settings. */
+/* Whether the file is ours: *exists if its tables are there. In a transaction: another run may just be making them. */
 static bool identify(struct database *database, bool *exists)
 {
     int64_t application, version, objects;
@@ -160,8 +160,13 @@ static bool prepare(struct database *database, const char *name)
     if (sqlite3_open_v2(name, &database->connection, flags, NULL) != SQLITE_OK)
         return complain(database, "cannot open");
     sqlite3_busy_timeout(database->connection, BUSY_MILLISECONDS);
+    /* Before anything is changed: a foreign database must not even be switched to our settings. */
+    if (!execute(database, "BEGIN"))
+        return complain(database, "cannot read");
     if (!identify(database, &exists))
         return false;
+    if (!execute(database, "COMMIT"))
+        return complain(database, "cannot read");
     return change_settings(database) && (exists || create(database)) && begin_run(database);
 }
 

@@ -59,7 +59,7 @@ static int compare_names(const void *a, const void *b)
 
 static void strings_sort(struct strings *strings, size_t from)
 {
-    if (strings->count > from)
+    if (strings->count > from) /* there may be no items at all */
         qsort(strings->items + from, strings->count - from, sizeof *strings->items, compare_names);
 }
 
@@ -168,6 +168,8 @@ static void feed_in_order(struct walk *walk, const char *path, size_t first_pend
     }
     walk->files.count = 0;
 
+    if (walk->pending.count == first_pending)
+        return;
     strings_sort(&walk->pending, first_pending);
     char **low = walk->pending.items + first_pending, **high = walk->pending.items + walk->pending.count;
     while (low < high) { /* the first by name is the next to be read, so it goes last */
