@@ -26,9 +26,9 @@ struct bench {
 };
 
 struct bench_case {
-    const char *name;         /* Go's, without "Benchmark"; a sub-benchmark after a slash */
+    const char *name; /* Go's, without "Benchmark"; a sub-benchmark after a slash */
     void (*run)(struct bench *b);
-    const char *go_package;   /* where Go has it: "runtime", "sync", "time"; NULL: only ours */
+    const char *go_package; /* where Go has it: "runtime", "sync", "time"; NULL: only ours */
 };
 
 /* The groups: each table ends with a case without a name. */

@@ -34,7 +34,8 @@ static void nonblocking(struct bench *b)
     weft_chan_free(myc);
 }
 
-struct empty {};
+struct empty {
+};
 
 static void closed_body(struct bench_share *share, void *arg)
 {

@@ -108,7 +108,8 @@ int main(int argc, char **argv)
             job.parked = number(optarg);
             break;
         default:
-            fprintf(stderr, "usage: weft-bench [--procs N] [--benchtime MS] [--count N] CASE... | --list | --parked N\n");
+            fprintf(stderr,
+                    "usage: weft-bench [--procs N] [--benchtime MS] [--count N] CASE... | --list | --parked N\n");
             return 2;
         }
     }

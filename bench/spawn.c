@@ -136,7 +136,8 @@ static void ping_pong_hog(struct bench *b)
 
 /* --- recursive matrix multiplication, a goroutine for one half of each division by rows or columns --- */
 
-struct empty {};
+struct empty {
+};
 
 struct product {
     weft_chan(struct empty) done; /* gets a value at the end, or NULL */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * report_test.c - what ends a program, as child processes matched on standard error and exit code: panic (G-03), deadlock
- * (D-01, D-02, D-05), stack overflow (L-03), main's end (G-02, G-04). */
+ * (D-01, D-02, D-05), stack overflow (L-03), main's end (G-02, G-04).
+ * test-link: -Wl,--wrap=weft__port_thread_count,--wrap=weft__deadlock_setting */
 #include <pthread.h>
 #include <string.h>
 
@@ -242,6 +243,82 @@ START_TEST(d05_no_false_report)
 }
 END_TEST
 
+/* D-05: plain threads hand main on from one stillness to the next, while the reporter's count of threads takes its time: what it
+ * counted in one must not be held against the other. */
+static bool slow_count;
+int __real_weft__port_thread_count(void);
+int __wrap_weft__port_thread_count(void);
+int __real_weft__deadlock_setting(void);
+int __wrap_weft__deadlock_setting(void);
+
+static void dawdle(void)
+{
+    if (slow_count)
+        usleep((unsigned)rand() % 300);
+}
+
+int __wrap_weft__port_thread_count(void)
+{
+    dawdle();
+    int count = __real_weft__port_thread_count();
+    dawdle();
+    return count;
+}
+
+/* Asked between the first look at the scheduler and the count. */
+int __wrap_weft__deadlock_setting(void)
+{
+    dawdle();
+    return __real_weft__deadlock_setting();
+}
+
+#define RELAYS 4
+
+static void *relay(void *channels)
+{
+    int value = 0;
+    while (weft_chan_recv_untyped(((void **)channels)[0], &value)) {
+        usleep((unsigned)value % 200);
+        weft_chan_send_untyped(((void **)channels)[1], &value);
+    }
+    return NULL;
+}
+
+static int relay_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    slow_count = true;
+    chan(int) out = chan_make(int, 0), back = chan_make(int, 0);
+    void *channels[2] = {(void *)out, (void *)back};
+    pthread_t threads[RELAYS];
+    for (int i = 0; i < RELAYS; i++)
+        test_check(pthread_create(&threads[i], NULL, relay, channels) == 0);
+    int n = test_iterations(1000);
+    for (int i = 0; i < n; i++) {
+        for (int64_t until = weft_now() + rand() % 500 * WEFT_MICROSECOND; weft_now() < until;)
+            ; /* all threads wait, and main is at work */
+        for (int k = 0; k < RELAYS; k++)
+            chan_send(out, i * RELAYS + k);
+        for (int k = 0; k < RELAYS; k++)
+            (void)chan_recv(back);
+    }
+    chan_close(out);
+    for (int i = 0; i < RELAYS; i++)
+        weft_blocking pthread_join(threads[i], NULL);
+    chan_free(out);
+    chan_free(back);
+    return 9;
+}
+
+START_TEST(d05_stillness_is_one)
+{
+    if (test_emulated() || TEST_TSAN)
+        return; /* foreign threads cannot be told from the tool's there */
+    for (procs = 1; procs <= 4; procs *= 2)
+        EXPECT(relay_app, 9, "");
+}
+END_TEST
+
 /* ---- main's end ---- */
 
 static void ends_soon(void)
@@ -345,14 +422,11 @@ int main(void)
     tcase_add_test(tests, d01_many_are_counted);
     tcase_add_test(tests, d02_d06_alive);
     tcase_add_test(tests, d05_no_false_report);
+    tcase_add_test(tests, d05_stillness_is_one);
     tcase_add_test(tests, g04_exit_of_main);
     tcase_add_test(tests, g02_main_cuts_off_the_rest);
     tcase_add_test(tests, l03_stack_overflow_names_the_goroutine);
     tcase_add_test(tests, l03_other_faults_keep_their_meaning);
     suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return test_main(suite);
 }

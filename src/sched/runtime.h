@@ -107,12 +107,18 @@ struct runtime {
     struct spawn_cache spare_spawns;      /* protected by lock */
     WEFT__ATOMIC(uint32_t) watchdog_word; /* futex of the watchdog; counts calls to wake it */
     WEFT__ATOMIC(uint32_t) watchdog_asleep;
-    WEFT__ATOMIC(uint32_t) foreign_waiting;               /* plain threads parked in this library without a deadline */
+    WEFT__ATOMIC(uint64_t) foreign_waiting;               /* see FOREIGN_WAITS */
+    uint64_t acquisitions;                                /* processors given out so far; protected by lock */
     WEFT__ATOMIC(uint32_t) lost_machines;                 /* threads of earlier runs that have not come back */
     struct machine *lost;                                 /* those; protected by lock */
     WEFT__ATOMIC(const struct weft__sched_hooks *) hooks; /* immutable once set */
     int result;                                           /* the main function's; published by stopping */
 };
+
+/* foreign_waiting: the low half counts the plain threads that are parked in this library without a deadline, the high half how
+ * often that has changed. */
+#define FOREIGN_WAITS ((UINT64_C(1) << 32) + 1)
+#define FOREIGN_GOES_ON ((UINT64_C(1) << 32) - 1)
 
 extern struct runtime weft__rt;
 

@@ -105,6 +105,7 @@ struct processor *weft__processor_acquire(struct machine *m)
     weft__store_relaxed(&p->status, PROCESSOR_RUNNING); /* under the lock */
     p->machine = m;
     weft__rt.busy++;
+    weft__rt.acquisitions++;
     weft__room_changed();
     if (weft__load_relaxed(&weft__rt.watchdog_asleep) != 0) /* both under the lock */
         weft__watchdog_wake();

@@ -28,8 +28,8 @@ void weft__thread_ready(struct weft__task *task)
 {
     struct thread_task *thread = (struct thread_task *)task;
     if (thread->counted)
-        weft__add_seq(&weft__rt.foreign_waiting, -1u); /* before ready: see the head */
-    weft__store_release(&thread->ready, 1u);           /* pairs with thread_park's load */
+        weft__add_seq(&weft__rt.foreign_waiting, FOREIGN_GOES_ON); /* before ready: see the head */
+    weft__store_release(&thread->ready, 1u);                       /* pairs with thread_park's load */
     weft__port_futex_wake((uint32_t *)&thread->ready, 1);
 }
 
@@ -39,7 +39,7 @@ void weft__thread_park(struct weft__task *task, weft__commit commit, void *arg, 
     weft__store_relaxed(&thread->ready, 0u); /* no waker knows of it yet */
     thread->counted = deadline == NEVER;
     if (thread->counted) {
-        weft__add_seq(&weft__rt.foreign_waiting, 1u);
+        weft__add_seq(&weft__rt.foreign_waiting, FOREIGN_WAITS);
         if (weft__load_acquire(&weft__rt.running) != 0) /* a hint: this may be what the watchdog waits for */
             weft__watchdog_wake();
     }

@@ -120,41 +120,51 @@ static bool look_at_all(int64_t now, bool *busy)
     return done;
 }
 
-/* Threads of this process that are not ours and not waiting in this library: they may still wake somebody. */
+/* Whether the process has threads that are not ours and not waiting in this library: they may still wake somebody. The count of
+ * threads means something only beside a count of waiting ones that stood still meanwhile. */
 static bool foreign_threads_at_work(void)
 {
     int setting = weft__deadlock_setting();
     if (setting != 0)
         return setting < 0;
+    uint64_t waiting = weft__load_seq(&weft__rt.foreign_waiting);
     int threads = weft__port_thread_count();
-    if (threads < 0)
-        return true;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     int ours = (int)weft__rt.machine_count + 1 + (weft__tools_threads ? 1 : 0);
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    ours += (int)weft__load_seq(&weft__rt.lost_machines) + (int)weft__load_seq(&weft__rt.foreign_waiting);
-    return threads > ours;
+    ours += (int)weft__load_seq(&weft__rt.lost_machines) + (int)(uint32_t)waiting;
+    return threads < 0 || threads > ours || weft__load_seq(&weft__rt.foreign_waiting) != waiting;
 }
 
-/* Everything is idle. Report if that is for ever; otherwise how long to sleep. */
-static int64_t idle_pause(int64_t *recheck)
+/* Whether nothing can happen, and how many processors had been given out until then. */
+static bool is_still(uint64_t *acquisitions)
 {
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    bool dead = weft__can_nothing_happen();
+    bool still = weft__can_nothing_happen();
+    *acquisitions = weft__rt.acquisitions;
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    if (!dead) {
+    return still;
+}
+
+/* Everything is idle. Report if that is for ever; otherwise how long to sleep.
+ *
+ * The proof that it is for ever (D-05): it was still before and after the threads were counted, and no processor was given out in
+ * between, so no goroutine ran meanwhile. At the instant of the count, then, no goroutine could run, no timer was
+ * pending, and every thread that is not ours waited here without a deadline (their number did not change around that
+ * instant). Without the number of acquisitions the two looks could be at two different stillnesses, with a run in between in
+ * which the threads waited and were let go. */
+static int64_t idle_pause(int64_t *recheck)
+{
+    uint64_t before, after;
+    if (!is_still(&before)) {
         *recheck = FOREIGN_RECHECK_MIN;
         return -1;
     }
-    if (!foreign_threads_at_work()) {
-        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-        dead = weft__can_nothing_happen(); /* a foreign thread may have been at work in between, then ended */
-        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    if (!foreign_threads_at_work() && is_still(&after) && before == after) {
         const struct weft__sched_hooks *hooks = weft__load_acquire(&weft__rt.hooks); /* pairs with set_hooks */
-        if (dead && hooks != NULL)
+        if (hooks != NULL)
             hooks->deadlock(weft__load_seq(&weft__rt.main_exited) != 0);
-        if (dead)
-            weft__fatal("all goroutines are asleep - deadlock!");
+        weft__fatal("all goroutines are asleep - deadlock!");
     }
     int64_t pause = *recheck;
     *recheck = pause * 2 > FOREIGN_RECHECK_MAX ? FOREIGN_RECHECK_MAX : pause * 2;
