@@ -235,8 +235,9 @@ static void jump_at_the_edge(void *value)
     weft__arch_call_all((void (*)(void))capture_at_the_edge, &(struct weft__arguments){.integer = {(uintptr_t)value}});
 }
 
+/* ASan unpoisons the stack before a call that does not return, and must not be led to believe that this is the thread's. */
 static char *edge_restart_top;
-static void restart_at_the_edge(void *value)
+static __attribute__((no_sanitize("address"))) void restart_at_the_edge(void *value)
 {
     weft__arch_restart(edge_restart_top, capture_at_the_edge, value);
 }

@@ -424,7 +424,7 @@ static int window_app(int argc, char **argv)
             test_check(__atomic_load_n(&fed, __ATOMIC_RELAXED) <= most);
             test_check(!weft_chan_try_recv(out, &value));
         }
-        test_check(gated.started == most);
+        test_check(__atomic_load_n(&gated.started, __ATOMIC_RELAXED) == most);
         weft_chan_send(gated.gate, 0);
         for (int i = 1; i <= 100; i++)
             test_check(weft_chan_recv(out) == i * i);

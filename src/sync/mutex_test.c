@@ -268,14 +268,12 @@ static int starve(struct starved *starved)
     int barged = 0;
     while (!is_starving(&starved->mutex)) {
         weft_mutex_unlock(&starved->mutex);
-        if (weft_mutex_trylock(&starved->mutex)) {
-            if (!is_starving(&starved->mutex))
-                barged++;
-        } else {
+        bool again = weft_mutex_trylock(&starved->mutex);
+        if (!again)
             weft_mutex_lock(&starved->mutex);
-            if (__atomic_load_n(&starved->first, __ATOMIC_RELAXED) != 0)
-                return -1; /* it was quicker */
-        }
+        if (__atomic_load_n(&starved->first, __ATOMIC_RELAXED) != 0)
+            return -1; /* it was quicker */
+        barged += again && !is_starving(&starved->mutex);
         weft_yield();
     }
     return barged;

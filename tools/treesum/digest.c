@@ -21,7 +21,8 @@
 #define BUFFER_SIZE (128 * 1024) /* half of a small second-level cache: what was read is still there to be digested */
 #define LARGE_FILE (1024 * 1024)
 
-static EVP_MD *sha256; /* immutable between digest_open and digest_close */
+static EVP_MD
+    *sha256; /* immutable once digest_open has set it: a reader that was given up uses it to the process's end */
 
 void digest_open(void)
 {
@@ -30,12 +31,6 @@ void digest_open(void)
         report("OpenSSL offers no SHA-256: %s", ERR_reason_error_string(ERR_get_error()));
         exit(1);
     }
-}
-
-void digest_close(void)
-{
-    EVP_MD_free(sha256);
-    sha256 = NULL;
 }
 
 bool hasher_open(struct hasher *hasher, struct progress *progress, flag_recv_chan abort, flag_recv_chan cancel)

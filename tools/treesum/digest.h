@@ -24,7 +24,6 @@ struct hasher {
 
 /* Look SHA-256 up and keep it, for all hashers. Exits the process if OpenSSL has none. Before the first hasher. */
 void digest_open(void);
-void digest_close(void);
 
 /* false: no memory (nothing to close then). */
 bool hasher_open(struct hasher *hasher, struct progress *progress, flag_recv_chan abort, flag_recv_chan cancel);

@@ -27,25 +27,30 @@
 
 #define RESULTS_CAPACITY 256
 
-static struct halt halt; /* static: the goroutine that waits for signals is there until the process ends */
+/* Static, because goroutines that are not waited for use them until the process ends: the one that waits for signals, readers
+ * that were given up, and after an abort any other. */
+static struct halt halt;
+static struct options options;
+static struct own_files own;
+static struct progress progress;
+static struct workers workers;
 
 /* The pipeline. Returns the exit code. */
-static int digest_trees(const struct options *options, const struct own_files *own, struct database *database,
-                        struct progress *progress)
+static int digest_trees(struct database *database, struct progress *shown)
 {
-    job_chan jobs = chan_make(struct job *, options->queue);
+    job_chan jobs = chan_make(struct job *, options.queue);
     job_chan results = chan_make(struct job *, RESULTS_CAPACITY);
-    enum weft_map_order order = options->ordered ? WEFT_MAP_ORDERED : WEFT_MAP_AS_COMPLETED;
-    struct workers workers;
+    enum weft_map_order order = options.ordered ? WEFT_MAP_ORDERED : WEFT_MAP_AS_COMPLETED;
 
     if (!jobs || !results)
         die_out_of_memory();
-    workers_open(&workers, options->workers, options->timeout, &halt, progress);
+    workers_open(&workers, options.workers, options.timeout, &halt, shown);
 
-    if (weft_map_stream(order, options->workers, recv_only(jobs), send_only(results), digest_job, &workers) < 0 ||
-        go(walk, options, own, &halt, send_only(jobs), send_only(results)) < 0)
+    if (weft_map_stream(order, options.workers, recv_only(jobs), send_only(results), digest_job, &workers) < 0 ||
+        go(walk, (const struct options *)&options, (const struct own_files *)&own, &halt, send_only(jobs),
+           send_only(results)) < 0)
         die_out_of_memory();
-    int exit_code = collect(options, &halt, database, progress, recv_only(results));
+    int exit_code = collect(&options, &halt, database, shown, recv_only(results));
 
     /* An aborted run may not have waited for all workers; then everything is left to the end of the process. */
     bool open = true;
@@ -58,17 +63,14 @@ static int digest_trees(const struct options *options, const struct own_files *o
     return exit_code;
 }
 
-static bool shows_progress(const struct options *options)
+static bool shows_progress(void)
 {
-    return options->progress == PROGRESS_ALWAYS || (options->progress == PROGRESS_ON_TERMINAL && isatty(STDERR_FILENO));
+    return options.progress == PROGRESS_ALWAYS || (options.progress == PROGRESS_ON_TERMINAL && isatty(STDERR_FILENO));
 }
 
 static int app(int argc, char **argv)
 {
-    struct options options;
-    struct own_files own = {0};
     struct database *database = NULL;
-    struct progress progress;
 
     int exit_code = options_parse(&options, argc, argv);
     if (exit_code >= 0)
@@ -85,8 +87,7 @@ static int app(int argc, char **argv)
     }
     digest_open();
     progress_open(&progress, weft_now());
-    exit_code = digest_trees(&options, &own, database, shows_progress(&options) ? &progress : NULL);
-    digest_close();
+    exit_code = digest_trees(database, shows_progress() ? &progress : NULL);
     database_close(database);
     return exit_code;
 }
