@@ -24,8 +24,7 @@ if(WEFT_SANITIZE OR CMAKE_CROSSCOMPILING) # slower: the tests do less (tests/sup
 endif()
 if(CMAKE_CROSSCOMPILING)
     string(REPLACE ";" " " emulator "${CMAKE_CROSSCOMPILING_EMULATOR}")
-    # qemu-user has a thread of its own, which is no reason to hope that somebody wakes up: deadlocks are reported all the same.
-    list(APPEND weft_test_environment "WEFT_TEST_EMULATOR=${emulator}" WEFT_DEADLOCK=on)
+    list(APPEND weft_test_environment "WEFT_TEST_EMULATOR=${emulator}")
 endif()
 if(WEFT_SANITIZE STREQUAL "thread")
     list(APPEND weft_test_environment "TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:exitcode=66:atexit_sleep_ms=50")

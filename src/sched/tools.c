@@ -98,10 +98,9 @@ UNINSTRUMENTED void weft__tools_arrive(struct tools_machine *machine, struct gor
 
 void weft__tools_stack_register(char *low, struct goroutine *g)
 {
+    (void)low, (void)g; /* not every processor's valgrind.h looks at them */
 #ifdef VALGRIND_STACK_REGISTER
     (void)VALGRIND_STACK_REGISTER(low, g);
-#else
-    (void)low, (void)g;
 #endif
 }
 
