@@ -5,7 +5,8 @@
 #   test-timeout: 120                seconds until ctest ends it
 #   test-label: stress               more ctest labels
 #   test-serial:                     not beside other tests
-#   test-skip: cross thread          not in cross builds, not under the named sanitizer (address, thread)
+#   test-skip: cross thread lto      not in cross builds, not under the named sanitizer (address, thread), not where all is
+#                                    compiled as one (--wrap does not see calls that are inlined); TEST_LTO tells a part of a test
 if(NOT WEFT_TESTS)
     return()
 endif()
@@ -50,7 +51,8 @@ endfunction()
 function(weft_test_skipped source variable)
     weft_test_option(${source} skip skip)
     set(${variable} FALSE PARENT_SCOPE)
-    if((CMAKE_CROSSCOMPILING AND "cross" IN_LIST skip) OR (WEFT_SANITIZE AND "${WEFT_SANITIZE}" IN_LIST skip))
+    if((CMAKE_CROSSCOMPILING AND "cross" IN_LIST skip) OR (WEFT_SANITIZE AND "${WEFT_SANITIZE}" IN_LIST skip)
+       OR (CMAKE_INTERPROCEDURAL_OPTIMIZATION AND "lto" IN_LIST skip))
         set(${variable} TRUE PARENT_SCOPE)
     endif()
 endfunction()
@@ -84,6 +86,7 @@ function(weft_add_test source)
     endif()
     target_link_libraries(${program} PRIVATE weft_static weft_options PkgConfig::CHECK)
     target_link_options(${program} PRIVATE ${link})
+    target_compile_definitions(${program} PRIVATE $<$<BOOL:${CMAKE_INTERPROCEDURAL_OPTIMIZATION}>:TEST_LTO=1>)
     set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     add_test(NAME ${name} COMMAND ${program})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout} LABELS "${room};${label}" RUN_SERIAL ${serial}

@@ -49,6 +49,9 @@
 #ifndef TEST_ASAN
 #define TEST_ASAN 0
 #endif
+#ifndef TEST_LTO /* the build says: library and test are compiled as one, and --wrap is not to be relied on */
+#define TEST_LTO 0
+#endif
 /* gcc 12's TSan dies above about 8,000 fibers, clang 14's does not. */
 #if TEST_TSAN && defined(__GNUC__) && !defined(__clang__)
 #define TEST_MAX_GOROUTINES 4000
