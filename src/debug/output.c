@@ -9,7 +9,7 @@
 #include "debug/debug.h"
 #include "port/port.h"
 
-void weft__out(const char *format, ...)
+void weft__out(int fd, const char *format, ...)
 {
     char line[1024];
     va_list arguments;
@@ -17,25 +17,25 @@ void weft__out(const char *format, ...)
     int length = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
     if (length > 0)
-        weft__port_write_error(line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
+        weft__port_write(fd, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
 }
 
-void weft__out_task(const struct weft__task *task, const char *what)
+void weft__out_task(int fd, const struct weft__task *task, const char *what)
 {
     const char *name = weft__task_name(task);
     if (task->is_thread)
-        weft__out("thread %ld [%s]:\n", syscall(SYS_gettid), what);
+        weft__out(fd, "thread %ld [%s]:\n", syscall(SYS_gettid), what);
     else if (name != NULL)
-        weft__out("goroutine %llu \"%s\" [%s]:\n", (unsigned long long)weft__task_id(task), name, what);
+        weft__out(fd, "goroutine %llu \"%s\" [%s]:\n", (unsigned long long)weft__task_id(task), name, what);
     else
-        weft__out("goroutine %llu [%s]:\n", (unsigned long long)weft__task_id(task), what);
+        weft__out(fd, "goroutine %llu [%s]:\n", (unsigned long long)weft__task_id(task), what);
 }
 
-void weft__out_created(const struct weft__task *task, bool is_main)
+void weft__out_created(int fd, const struct weft__task *task, bool is_main)
 {
     const struct weft_site *site = weft__task_site(task);
     if (is_main)
-        weft__out("    the main goroutine, started by weft_run\n");
+        weft__out(fd, "    the main goroutine, started by weft_run\n");
     else if (site != NULL)
-        weft__out("    created at %s:%d in %s\n", site->file, site->line, site->function);
+        weft__out(fd, "    created at %s:%d in %s\n", site->file, site->line, site->function);
 }

@@ -4,7 +4,10 @@
  *
  * The handler of SIGSEGV and SIGBUS runs on an alternate stack that each machine gets. An address in a guard is reported with
  * the goroutine, its spawn site and the stack's size; any other fault goes to the handler that was there before, or to the
- * default action. */
+ * default action.
+ *
+ * The report has no stack trace: the handler may have interrupted malloc or the loader, whose locks symbols.c would wait for. The
+ * goroutine's frames are those of a recursion anyway. */
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -44,6 +47,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
     const struct weft_site *site = weft__task_site(task);
     weft__report_begin();
     weft__out(
+        WEFT__STDERR,
         "fatal error: stack overflow: goroutine %llu%s%s%s, spawned at %s:%d in %s, has used up its stack of %zu KiB\n"
         "give it a larger one (stack_size with weft_go_with), or raise the default (weft_stack_size, WEFT_STACK)\n",
         (unsigned long long)weft__task_id(task), name != NULL ? " (" : "", name != NULL ? name : "",

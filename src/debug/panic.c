@@ -28,7 +28,7 @@ static int print_panics(const struct weft__panic_entry *entry)
     if (entry == NULL)
         return 0;
     int depth = print_panics(entry->next);
-    weft__out("%.*spanic: %s\n", depth, "\t\t\t\t\t\t\t\t", entry->message);
+    weft__out(WEFT__STDERR, "%.*spanic: %s\n", depth, "\t\t\t\t\t\t\t\t", entry->message);
     return depth < 8 ? depth + 1 : depth;
 }
 
@@ -36,6 +36,8 @@ void weft__report_fault(bool panic, const char *message)
 {
     struct weft__task *task = weft__self();
     struct weft__panic_entry entry = {.next = task->panics, .message = message};
+    struct weft__trace trace;
+    weft__trace_take(&trace); /* before the deferred calls, while the frames are those of the fault */
     if (panic) {
         weft__panic_begin();
         task->panics = &entry;
@@ -45,11 +47,11 @@ void weft__report_fault(bool panic, const char *message)
     if (panic)
         (void)print_panics(&entry);
     else
-        weft__out("fatal error: %s\n", message);
-    weft__out("\n");
-    weft__out_task(task, "running");
-    weft__out_backtrace();
-    weft__out_created(task, !task->is_thread && weft__task_id(task) == 1);
+        weft__out(WEFT__STDERR, "fatal error: %s\n", message);
+    weft__out(WEFT__STDERR, "\n");
+    weft__out_task(WEFT__STDERR, task, "running");
+    weft__trace_print_alone(WEFT__STDERR, trace.frames, trace.count);
+    weft__out_created(WEFT__STDERR, task, !task->is_thread && weft__task_id(task) == 1);
     weft__report_end();
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * file.c - reading small files of the kernel, and writing to standard error.
+ * file.c - reading small files of the kernel, and writing reports.
  *
- * Callers: weft__port_write_error anywhere, signal handlers included (errno is kept); the rest any thread. */
+ * Callers: weft__port_write and weft__port_write_error anywhere, signal handlers included (errno is kept); the rest any
+ *          thread. */
 #include "port/port.h"
 
 #include <errno.h>
@@ -38,11 +39,11 @@ int weft__port_read_file(const char *path, char *buffer, size_t size)
     return error;
 }
 
-void weft__port_write_error(const char *text, size_t length)
+void weft__port_write(int fd, const char *text, size_t length)
 {
     int kept = errno;
     while (length > 0) {
-        ssize_t wrote = write(STDERR_FILENO, text, length);
+        ssize_t wrote = write(fd, text, length);
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote <= 0)
@@ -51,4 +52,9 @@ void weft__port_write_error(const char *text, size_t length)
         length -= (size_t)wrote;
     }
     errno = kept;
+}
+
+void weft__port_write_error(const char *text, size_t length)
+{
+    weft__port_write(STDERR_FILENO, text, length);
 }

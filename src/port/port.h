@@ -44,7 +44,8 @@ int weft__port_read_file(const char *path, char *buffer, size_t size);
 /* Random bits to seed with. */
 uint64_t weft__port_random(void);
 
-/* Standard error, unbuffered, from any context including signal handlers. */
+/* A descriptor, and standard error, unbuffered, from any context including signal handlers. What cannot be written is lost. */
+void weft__port_write(int fd, const char *text, size_t length);
 void weft__port_write_error(const char *text, size_t length);
 
 #endif

@@ -145,6 +145,10 @@ uint64_t weft__task_id(const struct weft__task *task);
 const char *weft__task_name(const struct weft__task *task);
 const struct weft_site *weft__task_site(const struct weft__task *task);
 
+/* Whether a function of that name (NULL: not known) is one of those through which a goroutine starts: the outermost frames of
+ * its traces. */
+bool weft__frame_is_start(const char *function);
+
 /* What reports need of all goroutines. Only when the world stands still or is about to end. */
 struct weft__goroutine_report {
     const struct weft__task *task;

@@ -373,7 +373,7 @@ static __attribute__((noinline)) void call_with_heap(struct machine *m, struct g
     fn((char *)heap + 64);
 }
 
-static void call(struct machine *m, struct goroutine *g)
+static void call_function(struct machine *m, struct goroutine *g)
 {
     struct spawn *s = g->task.object;
     g->task.object = NULL;
@@ -476,7 +476,7 @@ static void goroutine_main(void *value)
     weft__finish_switch(m);
     do {
         m = weft__machine();
-        call(m, g);
+        call_function(m, g);
         wind_up(g);
     } while (end_or_renew(g));
 }
@@ -486,7 +486,7 @@ static void start_over(void *value)
     (void)value;
     struct goroutine *g = weft__machine()->g;
     do {
-        call(weft__machine(), g);
+        call_function(weft__machine(), g);
         wind_up(g);
     } while (end_or_renew(g));
 }
@@ -514,7 +514,7 @@ _Noreturn void weft_exit(void)
 
 /* ---- main ---- */
 
-static void main_function(int (*app)(int, char **), int argc, char **argv)
+static void call_main(int (*app)(int, char **), int argc, char **argv)
 {
     int result = app(argc, argv);
     release_owned(weft__machine()->g);
@@ -533,7 +533,7 @@ struct spawn *weft__spawn_main(int (*app)(int, char **), int argc, char **argv, 
 {
     static const struct weft_site site = {"(the program)", "weft_run", 0, 0};
     const struct weft_go_options options = {.name = "main", .stack_size = stack_size};
-    struct spawn *s = prepare((weft__function)main_function, &site, &options, NULL, true);
+    struct spawn *s = prepare((weft__function)call_main, &site, &options, NULL, true);
     if (s == NULL)
         return NULL;
     s->kind = WEFT__SPAWN_FEW;
@@ -560,6 +560,18 @@ const char *weft__task_name(const struct weft__task *task)
 const struct weft_site *weft__task_site(const struct weft__task *task)
 {
     return task->is_thread ? NULL : ((const struct goroutine *)task)->site;
+}
+
+bool weft__frame_is_start(const char *function)
+{
+    static const char *const starts[] = {
+        "goroutine_main", "start_over", "call_function",    "call_with_all",       "call_with_copy",
+        "call_with_heap", "call_main",  "weft__arch_start", "weft__arch_call_all", "weft__arch_restart"};
+    size_t length = function != NULL ? strcspn(function, ".") : 0; /* what compilers append, such as .constprop.0 */
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
+        if (length == strlen(starts[i]) && memcmp(function, starts[i], length) == 0)
+            return true;
+    return false;
 }
 
 uint64_t weft_goid(void)
