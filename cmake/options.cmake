@@ -28,9 +28,7 @@ target_compile_options(
               $<$<BOOL:${WEFT_WERROR}>:-Werror>
               # Functions and lines for backtraces, which also tell the library's frames by it; the code is the same.
               $<$<AND:$<CONFIG:Release>,$<NOT:$<COMPILE_LANGUAGE:ASM>>>:-g1>
-              ${weft_interface_options}
-              # Where no frame is probed, none may be large.
-              $<$<AND:$<CONFIG:Release>,$<COMPILE_LANG_AND_ID:C,Clang>>:-Wframe-larger-than=8192>)
+              ${weft_interface_options})
 
 if(CMAKE_BUILD_TYPE STREQUAL "Debug" OR WEFT_ASSERTIONS)
     target_compile_definitions(weft_options INTERFACE WEFT_DEBUG_BUILD WEFT_LOCK_RANKS)

@@ -166,7 +166,8 @@ static int without(void *app)
 START_TEST(without_symbols_there_are_addresses)
 {
     struct test_child child = test_child(without, (void *)panic_app, 60);
-    test_child_check(child, 2, "close of closed channel\n\ngoroutine [0-9]+ \\[running\\]:\n(    [^\n]+\n){3,}    created at ");
+    test_child_check(child, 2,
+                     "close of closed channel\n\ngoroutine [0-9]+ \\[running\\]:\n(    [^\n]+\n){3,}    created at ");
     ck_assert_msg(test_matches(child.err, "\n    [^\n]*\\(\\+0x[0-9a-f]+\\)\n"), "no offset in: %s", child.err);
     test_child_free(&child);
     child = test_child(without, (void *)deadlock_app, 60);
@@ -197,7 +198,8 @@ START_TEST(a_small_stack_is_enough)
     if (TEST_ASAN || TEST_TSAN)
         return; /* their frames are too large for such a stack */
     struct test_child child = test_child(run_small, (void *)small_stack_app, 60);
-    test_child_check(child, 2, "close of closed channel\n\ngoroutine [0-9]+ \\[running\\]:\n(    [^\n]+\n)+    created at ");
+    test_child_check(child, 2,
+                     "close of closed channel\n\ngoroutine [0-9]+ \\[running\\]:\n(    [^\n]+\n)+    created at ");
     test_child_free(&child);
 }
 END_TEST

@@ -24,7 +24,7 @@ void *__real_weft__port_alloc(size_t size, size_t alignment);
 void *__wrap_weft__port_alloc(size_t size, size_t alignment);
 
 static int spawns_left = -1; /* atomic: how many succeed before they fail; negative: all do */
-static bool no_memory;
+static bool no_memory;       /* atomic */
 
 static bool may_spawn(void)
 {
@@ -52,7 +52,7 @@ int __wrap_weft_go_copy_at(const struct weft_site *site, const struct weft_go_op
 
 void *__wrap_weft__port_alloc(size_t size, size_t alignment)
 {
-    return no_memory ? NULL : __real_weft__port_alloc(size, alignment);
+    return __atomic_load_n(&no_memory, __ATOMIC_RELAXED) ? NULL : __real_weft__port_alloc(size, alignment);
 }
 
 /* ---- functions to map ---- */
@@ -229,25 +229,25 @@ static int array_faults_app(int argc, char **argv)
     (void)argc, (void)argv;
     static int in[MANY], out[MANY];
     fill(in, out);
-    spawns_left = 0; /* not even one: an error, and nothing is computed */
+    __atomic_store_n(&spawns_left, 0, __ATOMIC_RELAXED); /* not even one: an error, and nothing is computed */
     test_check(weft_map(4, in, sizeof in[0], out, sizeof out[0], MANY, square, NULL) == -EAGAIN);
     for (int i = 0; i < MANY; i++)
         test_check(out[i] == -1);
     for (int left = 1; left < 6; left++) { /* some: it takes longer */
         fill(in, out);
-        spawns_left = left;
+        __atomic_store_n(&spawns_left, left, __ATOMIC_RELAXED);
         test_check(weft_map(5, in, sizeof in[0], out, sizeof out[0], MANY, square_waiting, NULL) == 0);
         for (int i = 0; i < MANY; i++)
             test_check(out[i] == in[i] * in[i]);
     }
     for (int left = 1; left < 30; left++) { /* those who end by weft_exit cannot be replaced: they go on themselves */
         fill(in, out);
-        spawns_left = left;
+        __atomic_store_n(&spawns_left, left, __ATOMIC_RELAXED);
         test_check(weft_map(3, in, sizeof in[0], out, sizeof out[0], 50, square_exiting, NULL) == 0);
         for (int i = 0; i < 50; i++)
             test_check(out[i] == expected_exiting(in[i]));
     }
-    spawns_left = -1;
+    __atomic_store_n(&spawns_left, -1, __ATOMIC_RELAXED);
     return 0;
 }
 
@@ -596,12 +596,12 @@ static int stream_faults_app(int argc, char **argv)
     for (int order_ = WEFT_MAP_ORDERED; order_ <= WEFT_MAP_AS_COMPLETED; order_++) {
         enum weft_map_order order = (enum weft_map_order)order_;
         int_chan in = weft_chan_make(int, 1), out = weft_chan_make(int, 1);
-        spawns_left = 0;
+        __atomic_store_n(&spawns_left, 0, __ATOMIC_RELAXED);
         test_check(weft_map_stream(order, 3, in, out, square, NULL) == -EAGAIN);
-        spawns_left = -1;
-        no_memory = true;
+        __atomic_store_n(&spawns_left, -1, __ATOMIC_RELAXED);
+        __atomic_store_n(&no_memory, true, __ATOMIC_RELAXED);
         test_check(weft_map_stream(order, 3, in, out, square, NULL) == -ENOMEM);
-        no_memory = false;
+        __atomic_store_n(&no_memory, false, __ATOMIC_RELAXED);
         test_check(weft_map_stream(order, -1, in, out, square, NULL) == -EINVAL);
         test_check(weft_map_stream_untyped(order, 1, NULL, 4, (void *)out, 4, square, NULL) == -EINVAL);
         test_check(weft_map_stream_untyped(order, 1, (void *)in, 4, NULL, 4, square, NULL) == -EINVAL);
@@ -614,20 +614,20 @@ static int stream_faults_app(int argc, char **argv)
         for (int left = 1; left < 4; left++) { /* fewer workers than wished */
             in = weft_chan_make(int, 300);
             out = weft_chan_make(int, 0);
-            spawns_left = left;
+            __atomic_store_n(&spawns_left, left, __ATOMIC_RELAXED);
             test_check(weft_map_stream(order, 4, in, out, square_waiting, NULL) == 0);
-            spawns_left = -1;
+            __atomic_store_n(&spawns_left, -1, __ATOMIC_RELAXED);
             feed(in, 200);
             collect(order, out, 200, expected_square);
         }
         for (int left = 1; left < 12; left++) { /* and those that exit cannot be replaced */
             in = weft_chan_make(int, 300);
             out = weft_chan_make(int, 0);
-            spawns_left = left;
+            __atomic_store_n(&spawns_left, left, __ATOMIC_RELAXED);
             test_check(weft_map_stream(order, 2, in, out, square_exiting, NULL) == 0);
             feed(in, 60);
             collect(order, out, 60, expected_exiting);
-            spawns_left = -1;
+            __atomic_store_n(&spawns_left, -1, __ATOMIC_RELAXED);
         }
     }
     return 0;
