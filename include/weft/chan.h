@@ -117,12 +117,13 @@ struct weft_tag_recv;
                                        _Generic((1 ? WEFT__LVALUE(T) : (value)), __typeof__(T) : 1, default : 0))      \
          : !WEFT__IS_POINTER(value))
 #define WEFT__MUST_STORE(c, value)                                                                                     \
-    _Static_assert(WEFT__STORABLE(weft_chan_element(c), value), "weft: the value has not the channel's element type")
+    _Static_assert(WEFT__STORABLE(weft_chan_element(c), value),                                                        \
+                   "weft: the value is not of the element type of the channel")
 /* A destination is a pointer to exactly the element type (or void *, or NULL). */
 #define WEFT__MUST_FILL(c, pointer)                                                                                    \
     _Static_assert(__builtin_types_compatible_p(__typeof__(pointer), WEFT__ELEMENT_POINTER(c)) ||                      \
                        __builtin_types_compatible_p(__typeof__(pointer), void *),                                      \
-                   "weft: the destination does not point to the channel's element type")
+                   "weft: the destination does not point to the element type of the channel")
 
 /* weft_chan_make(T, capacity) - a new channel of T; NULL on failure. */
 #define weft_chan_make(T, capacity)                                                                                    \
@@ -198,7 +199,7 @@ struct weft_tag_recv;
     __extension__({                                                                                                    \
         WEFT__MUST_RECV(c);                                                                                            \
         _Static_assert(__builtin_types_compatible_p(__typeof__(T), weft_chan_element(c)),                              \
-                       "weft: the range variable has not the channel's element type");                                 \
+                       "weft: the range variable is not of the element type of the channel");                          \
         (void *)(c);                                                                                                   \
     })
 
