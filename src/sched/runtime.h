@@ -56,6 +56,7 @@ struct processor {
     struct stack_cache stacks;        /* owner only, as the next three */
     struct spawn_cache spawns;
     uint64_t id_next, id_end;
+    uint32_t global_tick; /* owner only: tick when the global queue was last looked at for fairness' sake */
     WEFT__ATOMIC(int64_t) born_minus_dead; /* goroutines; owner writes */
     struct timer_heap timers;
     WEFT__ATOMIC(uint32_t) status;  /* enum processor_status; written under runtime.lock */

@@ -19,6 +19,7 @@
 #include "sched/runtime.h"
 
 #define STEAL_ROUNDS 4
+#define GLOBAL_EVERY 61u
 #define IDLE_SPINS 64
 #define NEVER_WAIT (-1)
 
@@ -271,6 +272,16 @@ static runnable global_get(struct processor *p)
     return r;
 }
 
+/* The global queue has its turn before the own one every GLOBAL_EVERY scheduling points (P-03). They are counted from turn to
+ * turn: most of them pass without coming here, so that waiting for a multiple would be waiting for many multiples. */
+static runnable global_turn(struct processor *p, uint32_t tick)
+{
+    if (tick - p->global_tick < GLOBAL_EVERY)
+        return RUNNABLE_NONE;
+    p->global_tick = tick;
+    return global_get(p);
+}
+
 static runnable steal(struct machine *m)
 {
     struct processor *p = m->p;
@@ -469,9 +480,10 @@ runnable weft__find_runnable(struct machine *m)
                 return RUNNABLE_NONE;
             continue;
         }
-        weft__store_relaxed(&p->tick, weft__load_relaxed(&p->tick) + 1); /* own variable */
+        uint32_t tick = weft__load_relaxed(&p->tick) + 1; /* own variable */
+        weft__store_relaxed(&p->tick, tick);
         run_own_timers(p);
-        runnable r = weft__load_relaxed(&p->tick) % 61 == 0 ? global_get(p) : RUNNABLE_NONE;
+        runnable r = global_turn(p, tick);
         if (r == RUNNABLE_NONE)
             r = runq_take_next(&p->queue);
         if (r == RUNNABLE_NONE)

@@ -46,6 +46,12 @@ struct chunk {
     uint32_t *cold; /* indices of stacks whose memory was given back */
 };
 
+/* A stack of a size of its own, in use or free. Never unmapped: whoever walks the list may look at its struct goroutine. */
+struct sized {
+    struct goroutine *g; /* immutable, as next */
+    struct sized *next;
+};
+
 static struct {
     struct weft__lock lock;
     size_t stride;     /* 0 until the first use */
@@ -63,8 +69,8 @@ static struct {
     long protect_budget; /* -1: not read yet */
     struct goroutine *sized_free[SIZE_CLASSES];
     uint32_t sized_free_count[SIZE_CLASSES];
-    struct goroutine **sized; /* all stacks of a size of their own, in use or cached */
-    size_t sized_count, sized_room;
+    WEFT__ATOMIC(struct sized *) sized; /* all stacks of a size of their own, newest first; grows under the lock */
+    uint32_t sized_count;
 } pool = {.stride = (size_t)256 << 10, .protect_budget = -1};
 
 static void lock(void)
@@ -360,66 +366,64 @@ static int size_class(size_t bytes)
     return class;
 }
 
+/* Under the lock. NULL without memory or address space. */
+static struct goroutine *make_sized(size_t size)
+{
+    struct sized *sized = weft__port_alloc(sizeof *sized, _Alignof(struct sized));
+    char *base = sized != NULL ? weft__port_reserve(size) : NULL;
+    if (base == NULL) {
+        weft__port_free(sized);
+        return NULL;
+    }
+    guard(&base, 1, guard_size_of(size));
+    sized->g = dress(place(base + size, pool.sized_count++), base, size, true);
+    sized->next = weft__load_relaxed(&pool.sized); /* written under the lock */
+    weft__tools_stack_register(sized->g->stack_low, sized->g);
+    weft__store_release(&pool.sized, sized); /* pairs with the walkers' loads */
+    return sized->g;
+}
+
 struct goroutine *weft__stack_take_sized(size_t bytes)
 {
     int class = size_class(bytes);
-    size_t size = (size_t)1 << class;
-    struct goroutine *g = NULL;
     lock();
-    if (pool.sized_free[class] != NULL) {
-        g = pool.sized_free[class];
+    struct goroutine *g = pool.sized_free[class];
+    if (g != NULL) {
         pool.sized_free[class] = task_goroutine(g->task.next);
         pool.sized_free_count[class]--;
     } else {
-        if (pool.sized_count == pool.sized_room) {
-            size_t room = pool.sized_room == 0 ? 64 : pool.sized_room * 2;
-            struct goroutine **more = weft__port_alloc(room * sizeof *more, sizeof *more);
-            if (more != NULL) {
-                if (pool.sized_count > 0)
-                    memcpy(more, pool.sized, pool.sized_count * sizeof *more);
-                weft__port_free(pool.sized);
-                pool.sized = more;
-                pool.sized_room = room;
-            }
-        }
-        char *base = pool.sized_count < pool.sized_room ? weft__port_reserve(size) : NULL;
-        if (base != NULL) {
-            guard(&base, 1, guard_size_of(size));
-            g = dress(place(base + size, (uint32_t)pool.sized_count), base, size, true);
-            weft__tools_stack_register(g->stack_low, g);
-            pool.sized[pool.sized_count++] = g;
-        }
+        g = make_sized((size_t)1 << class);
     }
     unlock();
     return g;
 }
 
-void weft__stack_give_sized(struct goroutine *g)
+/* Under the lock. */
+static void free_sized(struct goroutine *g)
 {
     int class = size_class(g->stack_size);
-    char *base = g->stack_low - guard_size_of(g->stack_size);
-    size_t size = g->stack_size;
-    bool keep;
-    lock();
     weft__store_relaxed(&g->state, WEFT__FREE); /* reports read it racily */
-    keep = pool.sized_free_count[class] < SIZED_KEEP;
-    if (keep) {
-        g->task.next = (struct weft__task *)pool.sized_free[class];
-        pool.sized_free[class] = g;
-        pool.sized_free_count[class]++;
-    } else {
-        for (size_t i = 0; i < pool.sized_count; i++)
-            if (pool.sized[i] == g) {
-                pool.sized[i] = pool.sized[--pool.sized_count];
-                break;
-            }
-        weft__tools_stack_unregister(g->stack_low);
-        if (pool.in_use == WEFT__GUARD_PROTECT)
-            pool.protect_budget++;
-    }
+    g->task.next = (struct weft__task *)pool.sized_free[class];
+    pool.sized_free[class] = g;
+    pool.sized_free_count[class]++;
+}
+
+/* More than a few of a size keep their address space and the page of their struct goroutine, and nothing else. */
+void weft__stack_give_sized(struct goroutine *g)
+{
+    lock();
+    bool cold = pool.sized_free_count[size_class(g->stack_size)] >= SIZED_KEEP; /* it is still the caller's */
     unlock();
-    if (!keep)
-        weft__port_release(base, size);
+    if (cold) {
+        void *low = g->stack_low;
+        uintptr_t page = weft__port_page_size();
+        size_t size = (size_t)(((uintptr_t)g & ~(page - 1)) - (uintptr_t)low);
+        weft__tools_stack_forget(g);
+        weft__port_discard(&low, &size, 1);
+    }
+    lock();
+    free_sized(g);
+    unlock();
 }
 
 /* ---- giving memory back ---- */
@@ -476,8 +480,9 @@ void weft__stack_each(bool (*fn)(struct goroutine *g, void *arg), void *arg)
                 return;
         }
     }
-    for (size_t i = 0; i < pool.sized_count; i++)
-        if (weft__load_acquire(&pool.sized[i]->state) != WEFT__FREE && !fn(pool.sized[i], arg)) /* as above */
+    for (struct sized *sized = weft__load_acquire(&pool.sized); sized != NULL;
+         sized = sized->next)                                                         /* pairs with make_sized */
+        if (weft__load_acquire(&sized->g->state) != WEFT__FREE && !fn(sized->g, arg)) /* as above */
             return;
 }
 
@@ -488,11 +493,7 @@ static bool reclaim(struct goroutine *g, void *arg)
     if (g->lost)
         return true;
     if (g->own_stack) {
-        int class = size_class(g->stack_size);
-        weft__store_relaxed(&g->state, WEFT__FREE);
-        g->task.next = (struct weft__task *)pool.sized_free[class];
-        pool.sized_free[class] = g;
-        pool.sized_free_count[class]++;
+        free_sized(g);
         return true;
     }
     weft__store_relaxed(&g->state, WEFT__FREE);
@@ -536,8 +537,8 @@ struct goroutine *weft__stack_overflowed(const void *address)
             return NULL;
         return slot(chunk, index);
     }
-    for (size_t i = 0; i < pool.sized_count; i++) {
-        struct goroutine *g = pool.sized[i];
+    for (struct sized *sized = weft__load_acquire(&pool.sized); sized != NULL; sized = sized->next) { /* as in each */
+        struct goroutine *g = sized->g;
         if (at < g->stack_low && at >= g->stack_low - guard_size_of(g->stack_size))
             return g;
     }

@@ -104,11 +104,6 @@ void weft__tools_stack_register(char *low, struct goroutine *g)
 #endif
 }
 
-void weft__tools_stack_unregister(char *low)
-{
-    (void)low; /* Valgrind identifies by number; an entry for memory that is gone is harmless */
-}
-
 void weft__tools_stack_forget(struct goroutine *g)
 {
     if (has_asan)

@@ -34,7 +34,6 @@ void weft__tools_arrive(struct tools_machine *machine, struct goroutine *self);
 
 /* Stacks. */
 void weft__tools_stack_register(char *low, struct goroutine *g);
-void weft__tools_stack_unregister(char *low);
 void weft__tools_stack_forget(struct goroutine *g); /* its memory is about to be discarded */
 
 #endif

@@ -60,7 +60,7 @@ static void do_nothing(void)
 static int on_the_stack(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    int n = test_iterations(600000);
+    int n = TEST_TSAN ? 3000 : test_iterations(600000); /* a fiber of TSan costs a millisecond on a busy machine */
     for (int i = 0; i < n; i++) {
         weft_waitgroup wg = WEFT_WAITGROUP_INIT;
         test_check(weft_waitgroup_go(&wg, do_nothing) == 0);
