@@ -3,7 +3,8 @@
  * order_test.c - who comes first: the catalogue's P-01 (overflow), P-02 (PingPongHog), P-03 (the global queue in time), P-10
  * (no promised order) and T-02 (deadlines in order). Counted in turns, not in time: where a busy machine may disturb a try, the
  * best of many tries counts.
- * test-link: -Wl,--wrap=weft__port_now */
+ * test-link: -Wl,--wrap=weft__port_now
+ * test-skip: thread (the goroutines share plain data on one processor; the watchdog may let two of them at work) */
 #include <pthread.h>
 
 #include <weft/words.h>
