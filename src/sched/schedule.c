@@ -105,6 +105,10 @@ struct processor *weft__processor_acquire(struct machine *m)
         return NULL;
     weft__store_relaxed(&p->status, PROCESSOR_RUNNING); /* under the lock */
     p->machine = m;
+    /* To be given out is a scheduling point: the watchdog's patience begins now, not when it last saw the processor at work.
+     * Own variables: nobody else has it. */
+    weft__store_relaxed(&p->tick, weft__load_relaxed(&p->tick) + 1);
+    weft__store_relaxed(&p->slice, weft__load_relaxed(&p->slice) + 1);
     weft__rt.busy++;
     weft__rt.acquisitions++;
     weft__room_changed();
