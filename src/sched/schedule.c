@@ -403,6 +403,15 @@ static void check_deadlock(void)
         weft__watchdog_wake(); /* it alone reports, in weft_run's own thread */
 }
 
+/* The caller does not look after the timers any more. */
+static void stop_keeping_time(int64_t until)
+{
+    lock();
+    if (weft__rt.timekeeper_until == until)
+        weft__rt.timekeeper_until = NEVER;
+    unlock();
+}
+
 /* Sleep until a waker has assigned a processor, or a timer is due and there is one to be had. */
 static void sleep_idle(struct machine *m, int64_t until)
 {
@@ -413,7 +422,10 @@ static void sleep_idle(struct machine *m, int64_t until)
             if (wait <= 0) {
                 if (come_back(m, true))
                     return;
-                until = NEVER; /* all processors are at work: they and the watchdog see to the timers */
+                /* All processors are at work: they and the watchdog see to the timers. Who blocks later and finds timers
+                 * pending has to wake somebody, so it must not find a keeper that has given up. */
+                stop_keeping_time(until);
+                until = NEVER;
                 continue;
             }
         }
@@ -457,12 +469,8 @@ static bool go_idle(struct machine *m)
     if (until == NEVER)
         check_deadlock();
     sleep_idle(m, until);
-    if (until != NEVER) {
-        lock();
-        if (weft__rt.timekeeper_until == until)
-            weft__rt.timekeeper_until = NEVER;
-        unlock();
-    }
+    if (until != NEVER)
+        stop_keeping_time(until);
     return weft__load_seq(&weft__rt.stopping) == 0;
 }
 

@@ -5,7 +5,9 @@
 
 #include "support.h"
 
+#include <weft/go.h>
 #include <weft/run.h>
+#include <weft/time.h>
 
 /* ---- who has just been given a processor is not stuck ---- */
 
@@ -32,11 +34,61 @@ START_TEST(one_processor_starts_one_machine)
 }
 END_TEST
 
+/* ---- an idle machine that could not come back for a timer is not the timekeeper any more ---- */
+
+static void sleep_and_write(int64_t duration, int fd)
+{
+    weft_sleep(duration);
+    test_check(write(fd, "x", 1) == 1);
+}
+
+static void read_blocking(int fd)
+{
+    char byte;
+    weft_blocking
+    {
+        test_check(read(fd, &byte, 1) == 1);
+    }
+}
+
+/* One processor. While main is in its blocking section another machine runs the sleeper, goes idle, and looks after its
+ * timer. When that is due, main is at work again on the only processor, and runs the timer. Then main blocks for good, and
+ * the other machine is the only one for the next timer. */
+static int timekeeper_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    int fds[2];
+    test_check(pipe(fds) == 0);
+    for (int i = 0; i < test_iterations(10); i++) {
+        weft_go(sleep_and_write, 20 * WEFT_MILLISECOND, fds[1]);
+        weft_blocking
+        {
+            usleep(5000);
+        }
+        for (int64_t until = weft_now() + 40 * WEFT_MILLISECOND; weft_now() < until;)
+            weft_yield();
+        read_blocking(fds[0]);
+        weft_go(sleep_and_write, 200 * WEFT_MILLISECOND, fds[1]);
+        weft_yield();
+        read_blocking(fds[0]);
+    }
+    close(fds[0]);
+    close(fds[1]);
+    return 0;
+}
+
+START_TEST(timers_have_a_keeper_again)
+{
+    test_run_at(1, timekeeper_app);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("sched/watchdog");
     TCase *tests = tcase_create("watchdog");
     tcase_add_test(tests, one_processor_starts_one_machine);
+    tcase_add_test(tests, timers_have_a_keeper_again);
     suite_add_tcase(s, tests);
     return s;
 }
