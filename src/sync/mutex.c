@@ -2,7 +2,7 @@
  *
  * mutex.c - mutual exclusion: newcomers may barge in, until somebody has waited too long.
  *
- * Data:       state, the bits below; oldest and newest, the waiters in a row that is linked through their own frames.
+ * Data:       state, the bits below; row, those who wait (row.h).
  *               HELD      somebody owns the mutex
  *               WOKEN     a former waiter (or one that spins) is awake and will compete: unlock need not wake another
  *               STARVING  unlock hands over to the oldest waiter; everybody else queues, trylock fails
@@ -33,6 +33,7 @@
 #include "arch/arch.h"
 #include "port/port.h"
 #include "sync/crowd.h"
+#include "sync/row.h"
 
 #define HELD UINT64_C(1)
 #define WOKEN UINT64_C(2)
@@ -45,16 +46,15 @@
 #define PAUSES_PER_SPIN 30
 
 struct waiter {
-    struct waiter *next; /* protected by LISTED */
-    struct weft__task *task;
-    bool has_waited; /* owner only: goes to the front */
-    bool is_owner;   /* written by the one who hands over, before ready */
+    struct weft__row_waiter in_row; /* first, so that the one is the other */
+    bool has_waited;                /* owner only: goes to the front */
+    bool is_owner;                  /* written by the one who hands over, before ready */
 };
 
 /* may_alias: the public type is an array of words. */
 struct __attribute__((may_alias)) mutex {
     WEFT__ATOMIC(uint64_t) state;
-    struct waiter *oldest, *newest; /* protected by LISTED; newest counts only while oldest is not NULL */
+    struct weft__row row; /* protected by LISTED */
 };
 _Static_assert(sizeof(struct mutex) <= sizeof(weft_mutex), "the public words hold the mutex");
 _Static_assert(_Alignof(struct mutex) <= _Alignof(weft_mutex), "the public words hold the mutex");
@@ -67,31 +67,6 @@ static void describe(const void *object, char *buffer, size_t size)
 }
 
 static const struct weft__wait_reason locking = {.text = "mutex lock", .describe = describe};
-
-/* ---- the row of waiters, under LISTED ---- */
-
-static void put(struct mutex *mutex, struct waiter *waiter)
-{
-    if (mutex->oldest == NULL) {
-        waiter->next = NULL;
-        mutex->oldest = mutex->newest = waiter;
-    } else if (waiter->has_waited) {
-        waiter->next = mutex->oldest;
-        mutex->oldest = waiter;
-    } else {
-        waiter->next = NULL;
-        mutex->newest->next = waiter;
-        mutex->newest = waiter;
-    }
-}
-
-static struct waiter *take_oldest(struct mutex *mutex)
-{
-    struct waiter *waiter = mutex->oldest;
-    CHECK(waiter != NULL);
-    mutex->oldest = waiter->next;
-    return waiter;
-}
 
 /* ---- lock ---- */
 
@@ -133,7 +108,7 @@ static void leave_row(void *arg)
 static __attribute__((noinline)) void lock_slow(struct mutex *mutex, const struct weft__wait_reason *reason,
                                                 void *object)
 {
-    struct waiter waiter = {.task = weft__self()};
+    struct waiter waiter = {.in_row.task = weft__self()};
     int64_t since = 0;
     bool awake = false, starving = false;
     unsigned turns = 0;
@@ -161,8 +136,11 @@ static __attribute__((noinline)) void lock_slow(struct mutex *mutex, const struc
             continue;
         if (!waiter.has_waited)
             since = weft__port_now();
-        put(mutex, &waiter);
-        weft__park(waiter.task, reason, object, leave_row, mutex);
+        if (waiter.has_waited)
+            weft__row_put_front(&mutex->row, &waiter.in_row);
+        else
+            weft__row_put(&mutex->row, &waiter.in_row);
+        weft__park(waiter.in_row.task, reason, object, leave_row, mutex);
         /* Awake: as the owner, or to compete. From here on the mutex is alive because this goroutine is still to have it. */
         bool long_wait = weft__port_now() - since > STARVE;
         if (waiter.is_owner) {
@@ -194,8 +172,9 @@ void weft__mutex_lock_for(weft_mutex *mutex, const struct weft__wait_reason *rea
 /* With HELD and LISTED: take the oldest waiter, let the mutex go, or hand it over. */
 static void pass_on(struct mutex *mutex, uint64_t state)
 {
-    struct waiter *waiter = take_oldest(mutex);
-    bool is_last = mutex->oldest == NULL, hand_over;
+    struct waiter *waiter = (struct waiter *)weft__row_choose(&mutex->row);
+    CHECK(waiter != NULL);
+    bool is_last = mutex->row.oldest == NULL, hand_over;
     uint64_t wanted;
     do {
         hand_over = (state & STARVING) != 0;
@@ -205,7 +184,7 @@ static void pass_on(struct mutex *mutex, uint64_t state)
         waiter->is_owner = hand_over;
         /* The last touch. release: pairs with the lock that follows (M-01), and with who takes LISTED next. */
     } while (!weft__cas_release(&mutex->state, &state, wanted));
-    struct weft__task *task = waiter->task;
+    struct weft__task *task = waiter->in_row.task;
     bool let_it_run = hand_over && !task->is_thread;
     weft__ready(task);
     /* A newcomer can do nothing before the new owner has run: the sooner the better. */
