@@ -3,22 +3,7 @@
  * crowd.c - joining and releasing a crowd; crowd.h has the data, the invariants and the life. */
 #include "sync/crowd.h"
 
-#include "arch/arch.h"
-#include "port/port.h"
-
-#define TURNS_SPINNING 64u
-#define TURNS_YIELDING 256u
-#define SLEEP (50 * WEFT_MICROSECOND)
-
-void weft__spin_turn(unsigned *turns)
-{
-    if (++*turns < TURNS_SPINNING)
-        weft__arch_pause();
-    else if (*turns < TURNS_YIELDING)
-        weft__port_thread_yield();
-    else
-        weft__port_thread_sleep(SLEEP); /* a holder of low priority gets no turn from a yield */
-}
+#include "sync/spin.h"
 
 /* The waiter's context is saved. */
 static void let_others_in(void *arg)

@@ -56,7 +56,4 @@ enum weft__crowd_result weft__crowd_join(struct weft__crowd *crowd, uint64_t see
 /* The event has come and WAITED was set then: let everybody go. Exactly one call for each time that WAITED gets set. */
 void weft__crowd_release(struct weft__crowd *crowd);
 
-/* One turn of waiting for a spin bit: the holder needs a few instructions, unless its thread was preempted. */
-void weft__spin_turn(unsigned *turns);
-
 #endif

@@ -30,10 +30,9 @@
 
 #include <stdio.h>
 
-#include "arch/arch.h"
 #include "port/port.h"
-#include "sync/crowd.h"
 #include "sync/row.h"
+#include "sync/spin.h"
 
 #define HELD UINT64_C(1)
 #define WOKEN UINT64_C(2)
@@ -42,8 +41,6 @@
 #define LISTED UINT64_C(16)
 
 #define STARVE WEFT_MILLISECOND
-#define SPINS 4 /* M-06 */
-#define PAUSES_PER_SPIN 30
 
 struct waiter {
     struct weft__row_waiter in_row; /* first, so that the one is the other */
@@ -93,8 +90,7 @@ static uint64_t spin(struct mutex *mutex, uint64_t state, bool *awake)
 {
     if (!*awake && (state & (QUEUED | WOKEN)) == QUEUED && weft__cas_relaxed(&mutex->state, &state, state | WOKEN))
         *awake = true; /* relaxed: a hint to unlock, which orders nothing */
-    for (int i = 0; i < PAUSES_PER_SPIN; i++)
-        weft__arch_pause();
+    weft__spin_moment();
     return weft__load_relaxed(&mutex->state); /* an exchange checks it */
 }
 
@@ -121,7 +117,7 @@ static __attribute__((noinline)) void lock_slow(struct mutex *mutex, const struc
                 return;
             continue;
         }
-        if ((state & STARVING) == 0 && spins < SPINS && weft__may_spin()) {
+        if ((state & STARVING) == 0 && spins < WEFT__SPINS && weft__may_spin()) {
             spins++;
             state = spin(mutex, state, &awake);
             continue;

@@ -16,6 +16,7 @@
 #include <weft/sync.h>
 
 #include "sync/crowd.h"
+#include "sync/spin.h"
 
 #define NEW UINT64_C(0)
 #define RUNNING UINT64_C(4)

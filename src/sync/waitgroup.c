@@ -17,6 +17,7 @@
 #include <weft/sync.h>
 
 #include "sync/crowd.h"
+#include "sync/spin.h"
 
 #define ONE (UINT64_C(1) << 32)
 
