@@ -10,6 +10,7 @@
 #include <weft/go.h>
 #include <weft/map.h>
 #include <weft/run.h>
+#include <weft/rwmutex.h>
 #include <weft/select.h>
 #include <weft/sync.h>
 #include <weft/time.h>
