@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sync.c - mutex, wait group, once; each loop as in Go's sync/mutex_test.go, waitgroup_test.go, once_test.go. */
+ * sync.c - mutex, rwmutex, wait group, once; each loop as in Go's sync/mutex_test.go, rwmutex_test.go, waitgroup_test.go,
+ * once_test.go. */
 #include "bench.h"
 
 /* --- mutex --- */
@@ -136,6 +137,78 @@ static void mutex_spin(struct bench *b)
     bench_run_parallel(b, mutex_spin_body, &a);
 }
 
+/* --- rwmutex --- */
+
+struct padded_rwmutex {
+    weft_rwmutex rwmutex;
+    char pad[128];
+};
+
+static void rwmutex_uncontended_body(struct bench_share *share, void *arg)
+{
+    (void)arg;
+    struct padded_rwmutex rw = {0};
+    while (bench_next(share)) {
+        weft_rwmutex_rlock(&rw.rwmutex);
+        weft_rwmutex_rlock(&rw.rwmutex);
+        weft_rwmutex_runlock(&rw.rwmutex);
+        weft_rwmutex_runlock(&rw.rwmutex);
+        weft_rwmutex_lock(&rw.rwmutex);
+        weft_rwmutex_unlock(&rw.rwmutex);
+    }
+}
+
+static void rwmutex_uncontended(struct bench *b)
+{
+    bench_run_parallel(b, rwmutex_uncontended_body, NULL);
+}
+
+struct shared_rwmutex {
+    weft_rwmutex rwmutex;
+    int work, write_ratio;
+};
+
+static void rwmutex_body(struct bench_share *share, void *arg)
+{
+    struct shared_rwmutex *rw = arg;
+    for (int i = 1; bench_next(share); i++) {
+        if (i % rw->write_ratio == 0) {
+            weft_rwmutex_lock(&rw->rwmutex);
+            weft_rwmutex_unlock(&rw->rwmutex);
+        } else {
+            weft_rwmutex_rlock(&rw->rwmutex);
+            bench_work(rw->work);
+            weft_rwmutex_runlock(&rw->rwmutex);
+        }
+    }
+}
+
+static void shared_rwmutex(struct bench *b, int work, int write_ratio)
+{
+    struct shared_rwmutex rw = {.rwmutex = WEFT_RWMUTEX_INIT, .work = work, .write_ratio = write_ratio};
+    bench_run_parallel(b, rwmutex_body, &rw);
+}
+
+static void rwmutex_write100(struct bench *b)
+{
+    shared_rwmutex(b, 0, 100);
+}
+
+static void rwmutex_write10(struct bench *b)
+{
+    shared_rwmutex(b, 0, 10);
+}
+
+static void rwmutex_work_write100(struct bench *b)
+{
+    shared_rwmutex(b, 100, 100);
+}
+
+static void rwmutex_work_write10(struct bench *b)
+{
+    shared_rwmutex(b, 100, 10);
+}
+
 /* --- wait group --- */
 
 struct padded_waitgroup {
@@ -203,6 +276,11 @@ const struct bench_case bench_sync[] = {
     {"MutexWorkSlack", mutex_work_slack, "sync"},
     {"MutexNoSpin", mutex_no_spin, "sync"},
     {"MutexSpin", mutex_spin, "sync"},
+    {"RWMutexUncontended", rwmutex_uncontended, "sync"},
+    {"RWMutexWrite100", rwmutex_write100, "sync"},
+    {"RWMutexWrite10", rwmutex_write10, "sync"},
+    {"RWMutexWorkWrite100", rwmutex_work_write100, "sync"},
+    {"RWMutexWorkWrite10", rwmutex_work_write10, "sync"},
     {"WaitGroupUncontended", waitgroup_uncontended, "sync"},
     {"WaitGroupActuallyWait", waitgroup_actually_wait, "sync"},
     {"Once", once, "sync"},
