@@ -100,7 +100,7 @@ static inline void weft__chan_unlock(struct weft__chan *chan)
  * Length and capacity are reported as 0. */
 struct weft__chan_source {
     /* Called with the channel's lock held; must not park, ready or take locks of rank CHAN. If a value is due and the ring is
-     * empty, put it in (weft__chan_offer). Returns the next instant (weft__port_now's scale) at which asking again may bring
+     * empty, put it in (weft__chan_offer). Returns the next instant (weft__now's scale) at which asking again may bring
      * a value if nobody calls weft__chan_unlock_retry before; INT64_MAX: none. */
     int64_t (*poll)(struct weft__chan_source *source, struct weft__chan *chan);
 };

@@ -46,6 +46,7 @@ static void print_all(void *arg)
     weft__out(WEFT__STDERR, "fatal error: %s\n",
               census->main_has_ended ? "no goroutines (main called weft_exit) - deadlock!"
                                      : "all goroutines are asleep - deadlock!");
+    weft__out_simulated(WEFT__STDERR);
     weft__goroutines_each(print_one, census);
     if (census->seen > IN_FULL)
         weft__out(WEFT__STDERR, "\n... and %zu more goroutines\n", census->seen - IN_FULL);

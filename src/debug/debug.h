@@ -18,6 +18,9 @@ void weft__out_task(int fd, const struct weft__task *task, const char *what);
 /* "created at file:line in function". */
 void weft__out_created(int fd, const struct weft__task *task, bool is_main);
 
+/* In a simulated run: how to have it again. */
+void weft__out_simulated(int fd);
+
 /* backtrace.c: return addresses, innermost first. */
 #define WEFT__FRAMES 64
 struct weft__trace {

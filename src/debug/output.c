@@ -31,6 +31,14 @@ void weft__out_task(int fd, const struct weft__task *task, const char *what)
         weft__out(fd, "goroutine %llu [%s]:\n", (unsigned long long)weft__task_id(task), what);
 }
 
+void weft__out_simulated(int fd)
+{
+    uint64_t seed;
+    if (weft__simulated(&seed))
+        weft__out(fd, "simulated: weft_sim with seed %llu, %lld ns after its start\n", (unsigned long long)seed,
+                  (long long)weft__simulated_time());
+}
+
 void weft__out_created(int fd, const struct weft__task *task, bool is_main)
 {
     const struct weft_site *site = weft__task_site(task);

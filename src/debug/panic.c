@@ -48,6 +48,7 @@ void weft__report_fault(bool panic, const char *message)
         (void)print_panics(&entry);
     else
         weft__out(WEFT__STDERR, "fatal error: %s\n", message);
+    weft__out_simulated(WEFT__STDERR);
     weft__out(WEFT__STDERR, "\n");
     weft__out_task(WEFT__STDERR, task, "running");
     weft__trace_print_alone(WEFT__STDERR, trace.frames, trace.count);

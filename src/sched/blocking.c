@@ -7,7 +7,7 @@
 #include <weft/run.h>
 
 #include "port/port.h"
-#include "sched/runtime.h"
+#include "sched/sim.h"
 
 static const struct weft__wait_reason in_section = {.text = "blocking call"};
 
@@ -20,8 +20,8 @@ static bool has_work(struct processor *p)
 void weft_blocking_begin(void)
 {
     struct machine *m = weft__machine();
-    if (m == NULL || m->g == NULL || m->sections++ > 0 || m->p == NULL)
-        return;
+    if (m == NULL || m->g == NULL || m->sections++ > 0 || m->p == NULL || weft__sim_is_on())
+        return; /* a simulation stands still meanwhile */
     m->g->task.reason = &in_section;
     m->g->task.object = NULL;
     weft__store_release(&m->g->state, WEFT__BLOCKED); /* for reports */
@@ -45,7 +45,7 @@ static void commit_to_global(void *arg)
 void weft_blocking_end(void)
 {
     struct machine *m = weft__machine();
-    if (m == NULL || m->g == NULL || m->sections == 0 || --m->sections > 0)
+    if (m == NULL || m->g == NULL || m->sections == 0 || --m->sections > 0 || m->p != NULL)
         return;
     struct goroutine *g = m->g;
     bool in_time = false;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "port/port.h"
-#include "sched/runtime.h"
+#include "sched/sim.h"
 
 #define MACHINE_STACK ((size_t)256 << 10)
 #define MACHINE_STACK_TOOLS ((size_t)1 << 20)
@@ -89,7 +89,7 @@ int weft__machine_start(struct processor *p, bool spinning)
         memset(m, 0, sizeof *m);
         m->p = p;
         m->spinning = spinning;
-        m->random = (uint32_t)weft__port_random() | 1;
+        m->random = (weft__sim_is_on() ? weft__sim_draw() : (uint32_t)weft__port_random()) | 1;
         weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
         p->machine = m;
         m->next = weft__rt.machines;

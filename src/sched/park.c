@@ -271,7 +271,7 @@ void weft__park_until(struct weft__task *self, const struct weft__wait_reason *r
 
 int64_t weft__deadline(int64_t duration)
 {
-    int64_t now = weft__port_now(), when;
+    int64_t now = weft__now(), when;
     if (duration <= 0)
         return now;
     return __builtin_add_overflow(now, duration, &when) ? NEVER : when;

@@ -14,7 +14,7 @@
 #include <weft/run.h>
 
 #include "port/port.h"
-#include "sched/runtime.h"
+#include "sched/sim.h"
 
 #define GRACE (10 * WEFT_MILLISECOND)
 #define MAIN_STACK ((size_t)8 << 20)
@@ -95,7 +95,7 @@ int weft_procs(int n)
     uint32_t count = weft__load_relaxed(&weft__rt.processor_count); /* under the lock */
     if (n >= 1) {
         procs_wanted = n;
-        if (running) {
+        if (running && !weft__sim_is_on()) {          /* a simulation has one */
             weft__store_relaxed(&weft__rt.target, n); /* under the lock */
             weft__room_changed();
             for (uint32_t i = 0; i < count && n < before; i++)
@@ -103,7 +103,7 @@ int weft_procs(int n)
         }
     }
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    if (running && n > before)
+    if (running && n > before && !weft__sim_is_on())
         weft__wake_processor();
     return before > 0 ? before : procs_default();
 }
@@ -222,14 +222,15 @@ static void tear_down(bool machines_lost)
 
 /* ---- a run ---- */
 
-static int start(int (*app)(int, char **), int argc, char **argv)
+static int start(const struct weft__sim_settings *sim, int (*app)(int, char **), int argc, char **argv)
 {
     weft__tools_init();
     read_stack_settings();
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     bool busy = weft__load_relaxed(&weft__rt.running) != 0; /* written under the lock */
     if (!busy) {
-        weft__store_relaxed(&weft__rt.target, procs_default()); /* published by running */
+        weft__store_relaxed(&weft__rt.target, sim != NULL ? 1 : procs_default()); /* published by running */
+        weft__sim_begin(sim);
         weft__rt.busy = weft__rt.stuck = 0;
         weft__rt.machine_count = weft__rt.idle_count = weft__rt.blocked_count = 0;
         weft__rt.idle_processors = NULL;
@@ -264,11 +265,12 @@ static int start(int (*app)(int, char **), int argc, char **argv)
     return weft__machine_start(p, false);
 }
 
-int weft__sched_run(int (*app)(int, char **), int argc, char **argv)
+/* sim: NULL, or the settings of a simulated run. */
+static int run(const struct weft__sim_settings *sim, int (*app)(int, char **), int argc, char **argv)
 {
     if (weft__machine() != NULL)
         return -EDEADLK;
-    int result = start(app, argc, argv);
+    int result = start(sim, app, argc, argv);
     if (result == -EBUSY)
         return result;
     if (result == 0) {
@@ -280,9 +282,20 @@ int weft__sched_run(int (*app)(int, char **), int argc, char **argv)
     if (result == 0)
         result = weft__rt.result;
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    weft__sim_end();
     tear_down(machines_lost);
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__store_release(&weft__rt.running, 0u);
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     return result;
+}
+
+int weft__sched_run(int (*app)(int, char **), int argc, char **argv)
+{
+    return run(NULL, app, argc, argv);
+}
+
+int weft__sched_sim(const struct weft__sim_settings *settings, int (*app)(int, char **), int argc, char **argv)
+{
+    return run(settings, app, argc, argv);
 }

@@ -32,6 +32,7 @@ enum processor_status { PROCESSOR_IDLE, PROCESSOR_RUNNING, PROCESSOR_STUCK };
 #define ATTENTION_TIMERS 8u  /* a timer of it is overdue */
 #define ATTENTION_OPEN 16u   /* run-next has waited: thieves may take it */
 #define ATTENTION_STOP 32u   /* the run has ended; stays set for ever */
+#define ATTENTION_SIM 64u    /* a simulated run: every switch goes by way of weft__sim_next; stays set */
 
 struct timer_heap {
     struct weft__lock lock;       /* rank TIMER */

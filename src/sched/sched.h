@@ -86,10 +86,18 @@ static inline bool weft__claim_try(weft__claim *claim, uint32_t winner)
     return weft__load_relaxed(claim) == WEFT__UNCLAIMED && weft__cas_acq_rel(claim, &expected, winner);
 }
 
-/* As weft__park, but when the clock reaches deadline (weft__port_now's scale; INT64_MAX: never) and the claim is still
+/* As weft__park, but when the clock reaches deadline (weft__now's scale; INT64_MAX: never) and the claim is still
  * open, it is claimed with WEFT__CLAIMED_BY_TIME and the task goes on. Other wakers must win the claim before weft__ready. */
 void weft__park_until(struct weft__task *self, const struct weft__wait_reason *reason, void *object,
                       weft__commit commit, void *arg, int64_t deadline, weft__claim *claim);
+
+/* The clock of the run: CLOCK_MONOTONIC in ns, or the virtual clock in a goroutine of a simulated run (sim.c). What the rooms
+ * above do with time goes by it; the real clock (weft__port_now) is for plain threads that wait. */
+int64_t weft__now(void);
+
+/* Whether a simulated run is going on, and its seed; the time since its start on its own clock. For reports. */
+bool weft__simulated(uint64_t *seed);
+int64_t weft__simulated_time(void);
 
 /* deadline = now + duration, saturating; duration <= 0 gives now. */
 int64_t weft__deadline(int64_t duration);

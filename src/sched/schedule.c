@@ -16,7 +16,7 @@
  * nothing queued and no timer that somebody waits for. Tasks on their way from a waker's hands to a queue are never lost to
  * it: the waker is a busy machine, or a plain thread, which counts as alive. */
 #include "port/port.h"
-#include "sched/runtime.h"
+#include "sched/sim.h"
 
 #define STEAL_ROUNDS 4
 #define GLOBAL_EVERY 61u
@@ -88,6 +88,8 @@ static struct processor *processor_new(void)
     __builtin_memset(p, 0, sizeof *p);
     p->index = index;
     weft__store_relaxed(&p->timers.next, NEVER); /* published by processor_count */
+    if (WEFT__UNLIKELY(weft__sim_is_on()))
+        weft__store_relaxed(&p->attention, ATTENTION_SIM); /* as above */
     weft__rt.processors[index] = p;
     weft__store_release(&weft__rt.processor_count, index + 1); /* pairs with the thieves' loads */
     return p;
@@ -487,6 +489,8 @@ runnable weft__find_runnable(struct machine *m)
         struct processor *p = m->p;
         if (weft__load_seq(&weft__rt.stopping) != 0 || weft__load_acquire(&m->lost)) /* pairs with lose_machines */
             return RUNNABLE_NONE;
+        if (WEFT__UNLIKELY(weft__sim_is_on()))
+            return weft__sim_next(m);
         if (p == NULL || attend(m)) {
             if (!go_idle(m))
                 return RUNNABLE_NONE;

@@ -10,7 +10,7 @@
  * Firing:     under the lock; timer->heap becomes NULL last (release), after that the timer is its owner's again.
  * Source:     Fredman, Sedgewick, Sleator, Tarjan: The pairing heap, 1986. */
 #include "port/port.h"
-#include "sched/runtime.h"
+#include "sched/sim.h"
 
 static void lock(struct timer_heap *heap)
 {
@@ -114,6 +114,8 @@ void weft__timer_arm_and(struct weft__timer *timer, int64_t when, weft__commit t
     if (m == NULL && weft__load_acquire(&weft__rt.running) == 0) /* pairs with the start of a run */
         weft__panic(
             "timer armed while no run is going on: call it between the start and the end of weft_run's function");
+    if (m == NULL && weft__sim_is_on())
+        weft__panic("timer armed by a plain thread during a simulated run, whose clock it does not know");
     struct processor *p = m != NULL && m->p != NULL ? m->p : weft__rt.processors[0];
     struct timer_heap *heap = &p->timers;
     lock(heap);

@@ -13,7 +13,7 @@
  * more machines (a waiting run-next should be seen), to TICK_MAX otherwise; all idle for SETTLE, it sleeps until it is
  * woken by the first processor that is given out. */
 #include "port/port.h"
-#include "sched/runtime.h"
+#include "sched/sim.h"
 
 #define TICK_MIN (50 * WEFT_MICROSECOND)
 #define TICK_ROOM (1 * WEFT_MILLISECOND)
@@ -189,6 +189,10 @@ void weft__watchdog_loop(void)
         uint32_t word = weft__load_seq(&weft__rt.watchdog_word);
         if (weft__load_seq(&weft__rt.stopping) != 0) /* pairs with the main function's end: it wakes us after */
             return;
+        if (weft__sim_is_on()) { /* it watches over itself: nothing but the end is to be waited for */
+            weft__port_futex_wait((uint32_t *)&weft__rt.watchdog_word, word, -1);
+            continue;
+        }
         int64_t now = weft__port_now();
         bool busy, done = look_at_all(now, &busy);
         if (now - scavenged > SCAVENGE_EVERY) {

@@ -131,14 +131,14 @@ static __attribute__((noinline)) void lock_slow(struct mutex *mutex, const struc
         if (!weft__cas_acquire(&mutex->state, &state, wanted)) /* acquire: the row as leave_row or pass_on left it */
             continue;
         if (!waiter.has_waited)
-            since = weft__port_now();
+            since = weft__now();
         if (waiter.has_waited)
             weft__row_put_front(&mutex->row, &waiter.in_row);
         else
             weft__row_put(&mutex->row, &waiter.in_row);
         weft__park(waiter.in_row.task, reason, object, leave_row, mutex);
         /* Awake: as the owner, or to compete. From here on the mutex is alive because this goroutine is still to have it. */
-        bool long_wait = weft__port_now() - since > STARVE;
+        bool long_wait = weft__now() - since > STARVE;
         if (waiter.is_owner) {
             if (!long_wait)                                  /* the mode ends; in vain if the last waiter ended it, */
                 weft__and_release(&mutex->state, ~STARVING); /* or another one sets it anew, which does so again */

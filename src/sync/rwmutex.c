@@ -345,12 +345,12 @@ static __attribute__((noinline)) void lock_slow(struct rwmutex *rwmutex)
         if (writer.has_waited) {
             weft__row_put_front(&rwmutex->writers, &writer.in_row);
         } else {
-            since = weft__port_now();
+            since = weft__now();
             weft__row_put(&rwmutex->writers, &writer.in_row);
         }
         weft__park(writer.in_row.task, &writing, rwmutex, leave_row, rwmutex);
         /* Awake: as the owner, or to compete. From here on the lock is alive because this goroutine is still to have it. */
-        bool long_wait = weft__port_now() - since > STARVE;
+        bool long_wait = weft__now() - since > STARVE;
         if (writer.is_owner) {
             if (!long_wait) /* the mode ends, as in mutex.c */
                 weft__and_release(&rwmutex->state, ~STARVING);

@@ -23,7 +23,7 @@ static void nothing_to_let_go(void *arg)
 
 int64_t weft_now(void)
 {
-    return weft__port_now();
+    return weft__now();
 }
 
 void weft_sleep(int64_t duration)

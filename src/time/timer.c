@@ -42,7 +42,7 @@ static int64_t poll(struct weft__chan_source *source, struct weft__chan *chan)
     ASSERT(weft__lock_is_taken(&chan->lock));
     if (t->when == INT64_MAX)
         return INT64_MAX;
-    int64_t now = weft__port_now();
+    int64_t now = weft__now();
     if (now < t->when)
         return t->when;
     int64_t due = t->when;
