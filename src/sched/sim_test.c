@@ -421,7 +421,8 @@ static int blocking_app(void *unused)
     int turns = 0;
     int64_t start = weft_now();
     go(counts_turns, &turns);
-    weft_blocking {
+    weft_blocking
+    {
         usleep(20000);
     }
     test_check(turns == 0 && weft_now() == start); /* the simulation stood still */
@@ -529,8 +530,9 @@ static int ticker_app(void *unused)
 START_TEST(d01_d03_deadlocks_tell_the_seed)
 {
     struct test_child child = test_child(run_sim, (void *)dead_app, 60);
-    test_child_check(child, 2, "all goroutines are asleep - deadlock!\nsimulated: weft_sim with seed 42, "
-                               "3600000000000 ns after its start");
+    test_child_check(child, 2,
+                     "all goroutines are asleep - deadlock!\nsimulated: weft_sim with seed 42, "
+                     "3600000000000 ns after its start");
     ck_assert_ptr_nonnull(strstr(child.err, "chan receive"));
     test_child_free(&child);
     child = test_child(run_sim, (void *)ticker_app, 60);
