@@ -80,7 +80,7 @@ struct held {
 };
 static __thread struct held held;
 
-static const char *const rank_names[RANKS] = {"CHAN", "SYNC", "TIMER", "SCHED", "STACK"};
+static const char *const rank_names[RANKS] = {"CHAN", "SYNC", "CONTEXT", "TIMER", "SCHED", "STACK"};
 
 static void refuse(const char *what, enum weft__lock_rank rank, enum weft__lock_rank other)
 {

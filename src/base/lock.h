@@ -4,7 +4,7 @@
  *
  * Critical sections are a few dozen instructions and never park, so a waiter spins, then yields its time slice to a
  * holder that was preempted, then sleeps in growing steps. Locks have ranks; debug builds assert that a thread takes
- * them in rising rank (CHAN < MUTEX < TIMER < SCHED < STACK); several CHAN locks only in address order (select).
+ * them in rising rank (CHAN < SYNC < CONTEXT < TIMER < SCHED < STACK); several CHAN locks only in address order (select).
  *
  * Ordering: the exchange (acquire) pairs with weft__lock_leave's store (release). */
 #ifndef WEFT_LOCK_H
@@ -12,7 +12,14 @@
 
 #include "base/atomic.h"
 
-enum weft__lock_rank { WEFT__RANK_CHAN, WEFT__RANK_SYNC, WEFT__RANK_TIMER, WEFT__RANK_SCHED, WEFT__RANK_STACK };
+enum weft__lock_rank {
+    WEFT__RANK_CHAN,
+    WEFT__RANK_SYNC,
+    WEFT__RANK_CONTEXT,
+    WEFT__RANK_TIMER,
+    WEFT__RANK_SCHED,
+    WEFT__RANK_STACK
+};
 
 struct weft__lock {
     WEFT__ATOMIC(uint32_t) word; /* 0 free, 1 taken */

@@ -183,8 +183,12 @@ static bool abandon(struct goroutine *g, void *arg)
     const bool *machines_lost = arg;
     if (g->lost)
         return true;
-    if (weft__load_acquire(&g->state) == WEFT__WAITING && g->task.reason != NULL && g->task.reason->abandon != NULL)
-        g->task.reason->abandon(g->task.object); /* the machines are gone */
+    if (weft__load_acquire(&g->state) == WEFT__WAITING) { /* the machines are gone */
+        if (g->task.reason != NULL && g->task.reason->abandon != NULL)
+            g->task.reason->abandon(g->task.object);
+        if (g->task.attached != NULL)
+            g->task.attached->abandon(g->task.attached);
+    }
     if (!*machines_lost)
         weft__tools_goroutine_end(g);
     return true;

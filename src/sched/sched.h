@@ -49,6 +49,8 @@ struct weft__task {
     struct weft_deferred *deferred;         /* owner only: newest deferred call first */
     struct weft__owned *owned;              /* owner only: what goes when the goroutine ends */
     struct weft__panic_entry *panics;       /* owner only: panics under way, newest first; the debug room's */
+    struct weft__attachment *attached;      /* as reason; what else refers to the parked task; NULL: nothing */
+    void *context;                          /* owner only: the sync room's; NULL when a goroutine starts */
     bool is_thread;                         /* immutable: a plain thread, not a goroutine */
 };
 
@@ -56,6 +58,12 @@ struct weft__task {
 struct weft__panic_entry {
     struct weft__panic_entry *next;
     const char *message;
+};
+
+/* Part of a parked task's frame that something beside the wait's object refers to (a context that may end the wait). When the
+ * run has ended and the task is forgotten, abandon takes it out there, after the reason's abandon. */
+struct weft__attachment {
+    void (*abandon)(struct weft__attachment *self);
 };
 
 /* Something that is released when its goroutine ends. */
@@ -79,6 +87,7 @@ void weft__ready(struct weft__task *task);
 typedef WEFT__ATOMIC(uint32_t) weft__claim;
 #define WEFT__UNCLAIMED 0u
 #define WEFT__CLAIMED_BY_TIME UINT32_MAX
+#define WEFT__CLAIMED_BY_CANCEL (UINT32_MAX - 1) /* see sync/cancel.h */
 static inline bool weft__claim_try(weft__claim *claim, uint32_t winner)
 {
     uint32_t expected = WEFT__UNCLAIMED;

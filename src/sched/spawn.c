@@ -309,6 +309,8 @@ static void become(struct machine *m, struct goroutine *g, struct spawn *s)
     g->task.deferred = NULL;
     g->task.owned = NULL;
     g->task.panics = NULL;
+    g->task.attached = NULL;
+    g->task.context = NULL;
     g->is_main = s->is_main;
     g->site = s->site;
     g->id = s->is_main ? 1 : new_id(m->p);
