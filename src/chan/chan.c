@@ -231,8 +231,14 @@ void weft_chan_close_untyped(void *channel)
     weft__chan_lock(chan);
     if (WEFT__UNLIKELY(weft__chan_is_closed(chan)))
         panic_unlocked(chan, "close of closed channel");
-    if (WEFT__UNLIKELY(chan->timed))
-        panic_unlocked(chan, "close of a timer's channel");
+    if (WEFT__UNLIKELY(!chan->block))
+        panic_unlocked(chan, chan->timed ? "close of a timer's channel" : "close of a context's channel");
+    weft__chan_close_unlock(chan);
+}
+
+void weft__chan_close_unlock(struct weft__chan *chan)
+{
+    ASSERT(weft__lock_is_taken(&chan->lock));
     /* release: pairs with the loads of weft__chan_is_finished and weft__chan_seems_open, which take no lock. */
     weft__store_release(&chan->closed, true);
     struct weft__waiter *chain = dismiss(&chan->receivers, WEFT__WAITER_CLOSED, NULL);
@@ -333,7 +339,7 @@ void weft_chan_release_untyped(void *channel)
     if (!chan)
         return;
     if (WEFT__UNLIKELY(!chan->block))
-        weft__panic("free of a timer's channel");
+        weft__panic(chan->timed ? "free of a timer's channel" : "free of a context's channel");
     /* acq_rel: the last owner sees what the others did; pairs with itself in the other owners. */
     if (weft__add_acq_rel(&chan->references, -1u) != 1)
         return;
@@ -381,4 +387,12 @@ void weft__chan_unlock_retry(struct weft__chan *chan)
 void weft__chan_retire(struct weft__chan *chan)
 {
     take_for_good(chan);
+}
+
+/* --- for the sync room ----------------------------------------------------------------------------------------------- */
+
+void weft__chan_init_done(struct weft__chan *chan)
+{
+    set_up(chan, NULL, sizeof(bool), 0, NULL);
+    chan->done = true;
 }

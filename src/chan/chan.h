@@ -62,7 +62,8 @@ struct weft__chan {
     struct weft__lock lock;
     WEFT__ATOMIC(uint8_t) closed; /* written under the lock, read without it too; never goes back */
     uint8_t timed;                /* immutable: has a source */
-    uint8_t unused[2];
+    uint8_t done;                 /* immutable: a context's, that closes it by weft__chan_close_unlock alone */
+    uint8_t unused;
     WEFT__ATOMIC(uint64_t) count; /* elements in the ring; written under the lock, read without it too */
     uint64_t capacity;            /* immutable */
     uint64_t head;                /* index of the oldest element; protected by the lock */
@@ -73,7 +74,7 @@ struct weft__chan {
     uint32_t element_size;                       /* immutable */
     WEFT__ATOMIC(uint32_t) references;           /* owners */
     struct weft__chan_source *source;            /* immutable: where a timer's values come from; NULL */
-    void *block;                  /* immutable: what to give back; NULL: part of something else (a timer) */
+    void *block;                  /* immutable: what to give back; NULL: part of something else (timer, context) */
     const struct weft_site *site; /* immutable: where it was made */
 };
 
@@ -117,5 +118,13 @@ bool weft__chan_withdraw(struct weft__chan *chan);
 void weft__chan_unlock_retry(struct weft__chan *chan);
 /* The end: waits until no operation is inside, panics if somebody is parked on it. Afterwards the memory is the caller's. */
 void weft__chan_retire(struct weft__chan *chan);
+
+/* ---- The done channels of contexts: the contract with the sync room ----
+ *
+ * Part of the context, nothing is ever sent. Its closed flag is the context's state, its lock decides who cancels first: what
+ * is stored under it before weft__chan_close_unlock is seen by whoever finds closed set. Ends with weft__chan_retire. */
+void weft__chan_init_done(struct weft__chan *chan);
+/* Under the lock, not closed yet: close it, let the lock go, wake everybody. */
+void weft__chan_close_unlock(struct weft__chan *chan);
 
 #endif

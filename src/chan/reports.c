@@ -33,6 +33,8 @@ static void add_chan(struct text *text, const struct weft__chan *chan)
 {
     if (chan->timed)
         add(text, "timer chan %p", (const void *)chan);
+    else if (chan->done)
+        add(text, "context's done chan %p", (const void *)chan);
     else
         add(text, "chan %p (%lu-byte elements, %llu of %llu buffered%s)", (const void *)chan,
             (unsigned long)chan->element_size, (unsigned long long)weft__chan_count(chan),
