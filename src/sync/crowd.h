@@ -10,7 +10,8 @@
  *                 | the user's: whether the event came   | WAITED | BUSY |
  *                 +--------------------------------------+--------+------+
  *
- * Invariants: WAITED <=> newest != NULL, or BUSY is held by the first waiter, who is about to be it.
+ * Invariants: newest != NULL => WAITED; the other way round, too, unless BUSY is held by the first waiter, who is about to be
+ *             newest, or those who waited have been cancelled.
  *             BUSY => WAITED. WAITED is set only by an exchange that finds the event still to come or WAITED set already, so
  *             the exchange that brings the event sees WAITED or nobody will ever wait.
  * Locks:      BUSY is a spin bit that protects newest. A waiter holds it until its context is saved (C-13), the one who
@@ -19,21 +20,31 @@
  *             clears both bits, which comes before the waiters are readied. So whoever is let go may free the object at once
  *             (W-04). And who asks whether the event has come must look at the whole word: as long as WAITED is there the
  *             releaser has not done with the object, and the way out is to join the crowd.
+ * Cancelled:  a waiter whose context is cancelled has to take itself off, under BUSY, while a release may be on the way
+ *             after which the object may be gone. They agree by the waiter's stage: from LISTED either the releaser takes it
+ *             to DROPPED, and the waiter goes without touching the object; or the waiter takes it to LEAVING, and the
+ *             releaser lets BUSY go and keeps WAITED until the waiter is off.
  * Callers:    goroutines and threads. Nothing is allocated. */
 #ifndef WEFT_SYNC_CROWD_H
 #define WEFT_SYNC_CROWD_H
 
 #include "sched/sched.h"
 
+struct weft_context;
+
 #define WEFT__CROWD_BUSY UINT64_C(1)
 #define WEFT__CROWD_WAITED UINT64_C(2)
 #define WEFT__CROWD_BITS (WEFT__CROWD_BUSY | WEFT__CROWD_WAITED)
 
+enum weft__crowd_stage { WEFT__CROWD_LISTED, WEFT__CROWD_LEAVING, WEFT__CROWD_DROPPED };
+
 /* In the waiter's frame. */
 struct weft__crowd_waiter {
-    struct weft__crowd_waiter *next; /* protected by BUSY; then the releaser's */
+    struct weft__crowd_waiter *next, *previous; /* protected by BUSY; then next is the releaser's */
     struct weft__task *task;
-    bool alone; /* the releaser writes */
+    weft__claim *claim;           /* immutable while listed; NULL: nobody but the releaser ends the wait */
+    WEFT__ATOMIC(uint32_t) stage; /* enum weft__crowd_stage, of one that is cancelled */
+    bool alone;                   /* the releaser writes */
 };
 
 /* may_alias: the public types are arrays of words. */
@@ -43,15 +54,17 @@ struct __attribute__((may_alias)) weft__crowd {
 };
 
 enum weft__crowd_result {
-    WEFT__CROWD_CHANGED, /* the word is not what the caller has seen: look again */
-    WEFT__CROWD_LET_GO,  /* has waited; the object may be gone */
-    WEFT__CROWD_ALONE    /* has waited, and nobody else did: the object is still there */
+    WEFT__CROWD_CHANGED,  /* the word is not what the caller has seen: look again */
+    WEFT__CROWD_LET_GO,   /* has waited; the object may be gone */
+    WEFT__CROWD_ALONE,    /* has waited, and nobody else did: the object is still there */
+    WEFT__CROWD_CANCELLED /* has waited until the context was cancelled */
 };
 
 /* Wait, if word is still what the caller has seen (the event to come, or WAITED set) and BUSY is free. object is what
- * reports show. */
+ * reports show; context ends the wait, too, unless it is NULL. */
 enum weft__crowd_result weft__crowd_join(struct weft__crowd *crowd, uint64_t seen,
-                                         const struct weft__wait_reason *reason, void *object);
+                                         const struct weft__wait_reason *reason, void *object,
+                                         struct weft_context *context);
 
 /* The event has come and WAITED was set then: let everybody go. Exactly one call for each time that WAITED gets set. */
 void weft__crowd_release(struct weft__crowd *crowd);

@@ -15,6 +15,7 @@
 #include <weft/defer.h>
 #include <weft/sync.h>
 
+#include "sync/cancel.h"
 #include "sync/crowd.h"
 #include "sync/spin.h"
 
@@ -47,21 +48,24 @@ static void run(struct weft__crowd *crowd, void (*fn)(void *arg), void *arg)
     fn(arg);
 }
 
-static __attribute__((noinline)) void do_slow(struct weft__crowd *crowd, void (*fn)(void *arg), void *arg)
+static __attribute__((noinline)) int do_slow(struct weft__crowd *crowd, void (*fn)(void *arg), void *arg,
+                                             struct weft_context *context)
 {
     for (unsigned turns = 0;;) {
         uint64_t word = weft__load_acquire(&crowd->word); /* pairs with complete's exchange, and with release's */
         if (word == DONE)
-            return;
+            return 0;
         if (word == NEW) {
             if (weft__cas_relaxed(&crowd->word, &word, RUNNING)) { /* relaxed: nobody has done anything yet */
                 run(crowd, fn, arg);
-                return;
+                return 0;
             }
         } else if ((word & WEFT__CROWD_BUSY) != 0) {
             weft__spin_turn(&turns);
-        } else if (weft__crowd_join(crowd, word, &waiting, crowd) != WEFT__CROWD_CHANGED) {
-            return;
+        } else {
+            enum weft__crowd_result result = weft__crowd_join(crowd, word, &waiting, crowd, context);
+            if (result != WEFT__CROWD_CHANGED)
+                return result == WEFT__CROWD_CANCELLED ? weft__context_error(context) : 0;
         }
     }
 }
@@ -71,5 +75,14 @@ void weft_once_do(weft_once *once, void (*fn)(void *arg), void *arg)
     struct weft__crowd *crowd = (struct weft__crowd *)once;
     if (WEFT__LIKELY(weft__load_acquire(&crowd->word) == DONE)) /* pairs with complete */
         return;
-    do_slow(crowd, fn, arg);
+    do_slow(crowd, fn, arg, NULL);
+}
+
+int weft_once_do_ctx(weft_context *context, weft_once *once, void (*fn)(void *arg), void *arg)
+{
+    struct weft__crowd *crowd = (struct weft__crowd *)once;
+    int error = weft__context_error(context);
+    if (error != 0 || weft__load_acquire(&crowd->word) == DONE) /* as above */
+        return error;
+    return do_slow(crowd, fn, arg, weft__context_is_cancellable(context) ? context : NULL);
 }

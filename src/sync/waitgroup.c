@@ -16,6 +16,7 @@
 
 #include <weft/sync.h>
 
+#include "sync/cancel.h"
 #include "sync/crowd.h"
 #include "sync/spin.h"
 
@@ -73,29 +74,42 @@ void weft_waitgroup_done(weft_waitgroup *wg)
     add(wg, -1);
 }
 
-void weft_waitgroup_wait(weft_waitgroup *wg)
+static inline int wait(weft_waitgroup *wg, struct weft_context *context)
 {
     struct weft__crowd *crowd = (struct weft__crowd *)wg;
     for (unsigned turns = 0;;) {
         uint64_t word = weft__load_acquire(&crowd->word); /* pairs with add's exchange, and with release's */
         if (counter_of(word) == 0 && (word & WEFT__CROWD_WAITED) == 0)
-            return;
+            return 0;
         if ((word & WEFT__CROWD_BUSY) != 0) {
             weft__spin_turn(&turns);
             continue;
         }
-        switch (weft__crowd_join(crowd, word, &waiting, wg)) {
+        switch (weft__crowd_join(crowd, word, &waiting, wg, context)) {
         case WEFT__CROWD_CHANGED:
             break;
         case WEFT__CROWD_LET_GO:
-            return;
+            return 0;
+        case WEFT__CROWD_CANCELLED:
+            return weft__context_error(context);
         case WEFT__CROWD_ALONE:
             /* relaxed: it only tells misuse; park's return has ordered what the done calls did. */
             if (WEFT__UNLIKELY(weft__load_relaxed(&crowd->word) != 0))
                 weft__panic("wait group is reused before the previous wait has returned");
-            return;
+            return 0;
         }
     }
+}
+
+void weft_waitgroup_wait(weft_waitgroup *wg)
+{
+    wait(wg, NULL);
+}
+
+int weft_waitgroup_wait_ctx(weft_context *context, weft_waitgroup *wg)
+{
+    int error = weft__context_error(context);
+    return error != 0 ? error : wait(wg, weft__context_is_cancellable(context) ? context : NULL);
 }
 
 /* Exit hook of a goroutine that was counted: runs when it returns or calls weft_exit, not when it panics (W-03). */
