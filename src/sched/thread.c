@@ -6,14 +6,16 @@
  * has gone on and even ended by then, the call finds nobody, or wakes a stranger's futex once for no reason, which
  * every futex user allows for.
  * Deadlock: foreign_waiting counts threads that wait without a deadline; it is lowered by the waker, before the thread
- * can run, so that a thread is never counted as waiting when it is not. */
+ * can run, and raised by the thread when its commit step, which may find that it need not wait, is behind it. So a thread is
+ * never counted as waiting when it is not; between commit and raise a waker may leave one too few, which hides a deadlock
+ * until the thread is there. */
 #include "port/port.h"
 #include "sched/runtime.h"
 
 struct thread_task {
     struct weft__task task;
     WEFT__ATOMIC(uint32_t) ready; /* futex: 1 once a waker is done with the task */
-    bool counted;                 /* in foreign_waiting; owner writes before it publishes its waiter */
+    bool counted;                 /* goes into foreign_waiting; owner writes before it publishes its waiter */
 };
 
 static __thread struct thread_task self __attribute__((tls_model("initial-exec")));
@@ -38,13 +40,13 @@ void weft__thread_park(struct weft__task *task, weft__commit commit, void *arg, 
     struct thread_task *thread = (struct thread_task *)task;
     weft__store_relaxed(&thread->ready, 0u); /* no waker knows of it yet */
     thread->counted = deadline == NEVER;
+    if (commit != NULL)
+        commit(arg);
     if (thread->counted) {
         weft__add_seq(&weft__rt.foreign_waiting, FOREIGN_WAITS);
         if (weft__load_acquire(&weft__rt.running) != 0) /* a hint: this may be what the watchdog waits for */
             weft__watchdog_wake();
     }
-    if (commit != NULL)
-        commit(arg);
     while (weft__load_acquire(&thread->ready) == 0) { /* pairs with thread_ready */
         int64_t wait = -1;
         if (deadline != NEVER && (wait = deadline - weft__port_now()) <= 0) {
