@@ -6,6 +6,7 @@
 
 #include <weft/base.h>
 #include <weft/chan.h>
+#include <weft/cond.h>
 #include <weft/context.h>
 #include <weft/defer.h>
 #include <weft/go.h>
