@@ -11,6 +11,7 @@
 #include <weft/defer.h>
 #include <weft/go.h>
 #include <weft/map.h>
+#include <weft/recover.h>
 #include <weft/run.h>
 #include <weft/rwmutex.h>
 #include <weft/select.h>

@@ -3,7 +3,7 @@
  * check.c - how a fault is reported before, or without, the debug room; and who may report when there are several.
  *
  * Data:       reporter, the debug room's function, or NULL; holder, the kernel thread that reports, or 0;
- *             panicking, how many panics have begun.
+ *             panicking, how many panics are under way.
  * Invariants: holder is set once and never given back: a report ends the process. A second fault in the thread that
  *             reports (the report itself has failed) ends the process at once; faults in other threads wait for ever, so
  *             the first report comes out whole (G-03).
@@ -30,6 +30,9 @@ static WEFT__ATOMIC(int) panicking;
 
 void weft__set_reporter(weft__reporter reporter)
 {
+    /* relaxed: it keeps the line shared; who finds another one stores. */
+    if (weft__load_relaxed(&installed) == reporter)
+        return;
     /* release: partner report(); what the reporter needs was made before. */
     weft__store_release(&installed, reporter);
 }
@@ -66,8 +69,13 @@ void weft__report_end(void)
 
 void weft__panic_begin(void)
 {
-    /* relaxed here and in the two questions below: the words carry no data, and who asks too early asks again. */
+    /* relaxed here, in weft__panic_end and in the two questions below: the words carry no data, and who asks too early asks again. */
     (void)weft__add_relaxed(&panicking, 1);
+}
+
+void weft__panic_end(void)
+{
+    (void)weft__add_relaxed(&panicking, -1); /* as above */
 }
 
 bool weft__panic_has_begun(void)

@@ -42,6 +42,7 @@ bool weft__report_has_begun(void);
 /* A panic has begun: its deferred calls run, and it will be reported. A run whose main goroutine returns meanwhile gives
  * it a moment (a deferred call may wait for ever), and waits for ever once the report itself has begun (G-02). */
 void weft__panic_begin(void);
+void weft__panic_end(void); /* it will not be reported after all: weft_exit in a deferred call has ended it */
 bool weft__panic_has_begun(void);
 
 #define WEFT__BUG(what) weft__bug(__FILE__, __LINE__, what)

@@ -316,12 +316,15 @@ void *weft_chan_make_untyped(size_t element_size, size_t alignment, int64_t capa
 }
 
 /* The last owner has gone. Taking the lock waits for an operation that has told somebody else of its success but not yet
- * left (C-14); nobody can come after it. */
+ * left (C-14); nobody can come after it. If somebody waits the caller owns the channel still, in case that the panic is
+ * contained. */
 static void take_for_good(struct weft__chan *chan)
 {
     weft__chan_lock(chan);
-    if (WEFT__UNLIKELY(weft__waiters_oldest(&chan->receivers) || weft__waiters_oldest(&chan->senders)))
+    if (WEFT__UNLIKELY(weft__waiters_oldest(&chan->receivers) || weft__waiters_oldest(&chan->senders))) {
+        weft__store_relaxed(&chan->references, 1u); /* nobody else has a reference */
         panic_unlocked(chan, "free of a channel that goroutines wait on");
+    }
     weft__lock_rank_left(&chan->lock, WEFT__RANK_CHAN);
 }
 

@@ -13,7 +13,12 @@ void weft__debug_install(void);
 /* output.c: a piece at a time to a descriptor; no memory is allocated. */
 #define WEFT__STDERR 2
 void weft__out(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* "goroutine N [what]:" or "thread TID [what]:". */
+/* "panic: message", depth steps further in. */
+void weft__out_panic(int fd, int depth, const char *message);
+/* "goroutine N "name" [what]:", or "thread [what]:" for 0; where it was spawned. */
+void weft__out_header(int fd, uint64_t goroutine, const char *name, const char *what);
+void weft__out_site(int fd, const struct weft_site *site, bool is_main);
+/* Of a task: "goroutine N [what]:" or "thread TID [what]:". */
 void weft__out_task(int fd, const struct weft__task *task, const char *what);
 /* "created at file:line in function". */
 void weft__out_created(int fd, const struct weft__task *task, bool is_main);

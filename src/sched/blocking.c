@@ -63,3 +63,15 @@ void weft_blocking_end(void)
     weft__store_release(&g->state, WEFT__RUNNABLE); /* for reports */
     weft__suspend(m, g, weft__load_acquire(&m->lost) ? NULL : commit_to_global, g);
 }
+
+uint32_t weft__sections(void)
+{
+    struct machine *m = weft__machine();
+    return m != NULL && m->g != NULL ? m->sections : 0;
+}
+
+void weft__sections_leave(uint32_t keep)
+{
+    while (weft__sections() > keep)
+        weft_blocking_end();
+}

@@ -240,7 +240,8 @@ static bool deadline_passed(struct weft__timer *timer, int64_t now)
 static void commit_deadline(void *arg)
 {
     struct deadline *deadline = arg;
-    weft__timer_arm_and(&deadline->timer, deadline->when, deadline->commit, deadline->commit_arg);
+    int error = weft__timer_arm_and(&deadline->timer, deadline->when, deadline->commit, deadline->commit_arg);
+    CHECK(error == 0); /* a machine is in a run */
 }
 
 void weft__park_until(struct weft__task *self, const struct weft__wait_reason *reason, void *object,

@@ -174,8 +174,8 @@ _Noreturn void weft__goroutine_exit(void);
 void weft__timers_run(struct timer_heap *heap, int64_t now);
 void weft__timers_clear(struct timer_heap *heap);
 int64_t weft__timers_earliest(void);
-/* Add the timer and, before it can fire, run then(arg). */
-void weft__timer_arm_and(struct weft__timer *timer, int64_t when, weft__commit then, void *arg);
+/* Add the timer and, before it can fire, run then(arg). An error as of weft__timer_add. */
+int weft__timer_arm_and(struct weft__timer *timer, int64_t when, weft__commit then, void *arg);
 uint32_t weft__timers_alive(void);
 
 /* watchdog.c */

@@ -51,13 +51,22 @@ struct weft__task {
     struct weft__panic_entry *panics;       /* owner only: panics under way, newest first; the debug room's */
     struct weft__attachment *attached;      /* as reason; what else refers to the parked task; NULL: nothing */
     void *context;                          /* owner only: the sync room's; NULL when a goroutine starts */
-    bool is_thread;                         /* immutable: a plain thread, not a goroutine */
+    struct weft__recovery *recoveries; /* owner only: weft_recover calls it is in, newest first; the debug room's */
+    uint32_t exits;                    /* owner only: weft_exit calls under way (a deferred call may make another) */
+    bool is_thread;                    /* immutable: a plain thread, not a goroutine */
 };
 
 /* A panic whose deferred calls are running. */
 struct weft__panic_entry {
     struct weft__panic_entry *next;
     const char *message;
+    bool counted; /* it was announced by weft__panic_begin: nobody contains it */
+};
+
+/* A call of weft_recover, in its frame. It contains the panics of what comes before deferred in the list of deferred calls. */
+struct weft__recovery {
+    struct weft__recovery *next;
+    struct weft_deferred *deferred; /* the newest one at the call */
 };
 
 /* Part of a parked task's frame that something beside the wait's object refers to (a context that may end the wait). When the
@@ -126,7 +135,9 @@ struct weft__timer {
     struct weft__timer *child, *sibling, *previous;       /* protected by the heap's lock; a pairing heap */
     bool keeps_alive;                                     /* owner writes while it is in no heap */
 };
-void weft__timer_add(struct weft__timer *timer, int64_t when);
+/* 0; or an error, and nothing was done: the caller lets go of what it holds and calls weft__timer_refused, which panics. */
+int weft__timer_add(struct weft__timer *timer, int64_t when);
+_Noreturn void weft__timer_refused(int error);
 /* Take it out of its heap. true: it was pending and will not fire. false: it was in none. When it returns, fire is not
  * running for this timer (the heap's lock was passed) unless the caller is fire itself. */
 bool weft__timer_remove(struct weft__timer *timer);
@@ -145,6 +156,10 @@ weft__function weft__spawn_begin(weft__function fn, const struct weft_site *site
                                  const struct weft__pending_hook *hook, unsigned shape);
 int weft__spawn_copy(const struct weft_site *site, const struct weft_go_options *options,
                      const struct weft__pending_hook *hook, void (*fn)(void *), const void *value, size_t size);
+
+/* How many weft_blocking sections the caller is in, and leave all but that many of them. */
+uint32_t weft__sections(void);
+void weft__sections_leave(uint32_t keep);
 
 /* What the scheduler knows of load, for spinning locks: true if the caller may spin for a moment (several processors,
  * another one busy, own queue empty; M-06). */

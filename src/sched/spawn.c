@@ -311,6 +311,8 @@ static void become(struct machine *m, struct goroutine *g, struct spawn *s)
     g->task.panics = NULL;
     g->task.attached = NULL;
     g->task.context = NULL;
+    g->task.recoveries = NULL;
+    g->task.exits = 0;
     g->is_main = s->is_main;
     g->site = s->site;
     g->id = s->is_main ? 1 : new_id(m->p);
@@ -402,14 +404,23 @@ static void release_owned(struct goroutine *g)
     }
 }
 
+/* weft_exit is about to make a deferred call that is older than these: they do not contain its panics. */
+static void leave_recoveries(struct goroutine *g)
+{
+    while (WEFT__UNLIKELY(g->task.recoveries != NULL) && g->task.recoveries->deferred == g->task.deferred)
+        g->task.recoveries = g->task.recoveries->next;
+}
+
 /* Everything that the end of a goroutine sets off, on its own stack; it may still park here (an exit hook may not). */
 static void wind_up(struct goroutine *g)
 {
+    leave_recoveries(g);
     while (WEFT__UNLIKELY(g->task.deferred != NULL)) {
         struct weft_deferred *deferred = g->task.deferred;
         g->task.deferred = deferred->next;
         deferred->owner = NULL; /* its scope, if it ends after all, finds it done */
         deferred->fn(deferred->arg);
+        leave_recoveries(g);
     }
     release_owned(g);
     if (g->on_exit != NULL)
@@ -496,6 +507,10 @@ static void start_over(void *value)
 _Noreturn void weft__goroutine_exit(void)
 {
     struct goroutine *g = weft__machine()->g;
+    g->task.exits++;
+    for (; g->task.panics != NULL; g->task.panics = g->task.panics->next) /* an exit in a deferred call ends them */
+        if (g->task.panics->counted)
+            weft__panic_end();
     wind_up(g);
     if (g->is_main)
         weft__store_seq(&weft__rt.main_exited, 1u);

@@ -9,6 +9,8 @@
  *             remover reads it, takes that lock and looks again.
  * Firing:     under the lock; timer->heap becomes NULL last (release), after that the timer is its owner's again.
  * Source:     Fredman, Sedgewick, Sleator, Tarjan: The pairing heap, 1986. */
+#include <errno.h>
+
 #include "port/port.h"
 #include "sched/sim.h"
 
@@ -108,14 +110,13 @@ static void hurry(int64_t when)
         weft__wake_processor();
 }
 
-void weft__timer_arm_and(struct weft__timer *timer, int64_t when, weft__commit then, void *arg)
+int weft__timer_arm_and(struct weft__timer *timer, int64_t when, weft__commit then, void *arg)
 {
     struct machine *m = weft__machine();
     if (m == NULL && weft__load_acquire(&weft__rt.running) == 0) /* pairs with the start of a run */
-        weft__panic(
-            "timer armed while no run is going on: call it between the start and the end of weft_run's function");
+        return -EPERM;
     if (m == NULL && weft__sim_is_on())
-        weft__panic("timer armed by a plain thread during a simulated run, whose clock it does not know");
+        return -EBUSY;
     struct processor *p = m != NULL && m->p != NULL ? m->p : weft__rt.processors[0];
     struct timer_heap *heap = &p->timers;
     lock(heap);
@@ -127,11 +128,19 @@ void weft__timer_arm_and(struct weft__timer *timer, int64_t when, weft__commit t
         then(arg);
     unlock(heap);
     hurry(when);
+    return 0;
 }
 
-void weft__timer_add(struct weft__timer *timer, int64_t when)
+int weft__timer_add(struct weft__timer *timer, int64_t when)
 {
-    weft__timer_arm_and(timer, when, NULL, NULL);
+    return weft__timer_arm_and(timer, when, NULL, NULL);
+}
+
+void weft__timer_refused(int error)
+{
+    if (error == -EBUSY)
+        weft__panic("timer armed by a plain thread during a simulated run, whose clock it does not know");
+    weft__panic("timer armed while no run is going on: call it between the start and the end of weft_run's function");
 }
 
 bool weft__timer_remove(struct weft__timer *timer)

@@ -160,7 +160,8 @@ void weft_cond_wait_read(weft_cond *public, weft_rwmutex *rwmutex)
 void weft_cond_signal(weft_cond *public)
 {
     struct cond *cond = used(public);
-    if (weft__load_relaxed(&cond->state) == 0) /* a wait that is to be seen is ordered by the user's lock, or by the user */
+    if (weft__load_relaxed(&cond->state) ==
+        0) /* a wait that is to be seen is ordered by the user's lock, or by the user */
         return;
     list(cond, 0);
     struct waiter *waiter = (struct waiter *)weft__row_choose(&cond->row);

@@ -39,14 +39,21 @@ static void describe(const void *object, char *buffer, size_t size)
 
 static const struct weft__wait_reason waiting = {.text = "wait group wait", .describe = describe};
 
-static __attribute__((cold, noinline)) void misused(int64_t counter, bool waited)
+/* A counter out of range is put back before the panic, which may be contained. If a waiter came meanwhile, and takes the zero
+ * that comes back for the event, it is let go as any other. (An increase from zero beside waiters stays: whether the waiters
+ * that are there now are those who are being released cannot be told.) */
+static __attribute__((cold, noinline)) void misused(struct weft__crowd *crowd, int delta, uint64_t before)
 {
+    int64_t counter = (int64_t)counter_of(before) + delta;
+    if (counter >= 0 && counter <= INT32_MAX)
+        weft__panic("wait group misuse: add called concurrently with wait");
+    uint64_t now = weft__add_acq_rel(&crowd->word, (uint64_t) - (int64_t)delta * ONE); /* as in add */
+    bool came = (now & WEFT__CROWD_WAITED) != 0 && (before & WEFT__CROWD_WAITED) == 0;
+    if (came && (int64_t)counter_of(now) - delta == 0)
+        weft__crowd_release(crowd);
     if (counter < 0)
         weft__panic("negative wait group counter");
-    if (counter > INT32_MAX)
-        weft__panic("wait group counter above %d", INT32_MAX);
-    if (waited)
-        weft__panic("wait group misuse: add called concurrently with wait");
+    weft__panic("wait group counter above %d", INT32_MAX);
 }
 
 static inline void add(weft_waitgroup *wg, int delta)
@@ -59,7 +66,7 @@ static inline void add(weft_waitgroup *wg, int delta)
     bool waited = (before & WEFT__CROWD_WAITED) != 0;
     bool from_zero_while_waited = waited && counter_of(before) == 0 && delta > 0;
     if (WEFT__UNLIKELY(counter < 0 || counter > INT32_MAX || from_zero_while_waited))
-        misused(counter, from_zero_while_waited);
+        misused(crowd, delta, before);
     if (counter == 0 && waited && counter_of(before) != 0)
         weft__crowd_release(crowd);
 }

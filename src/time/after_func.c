@@ -46,12 +46,12 @@ static bool fire(struct weft__timer *pending, int64_t now)
     return true;
 }
 
-/* Runs under the timer's lock, with the timer in no heap. */
-static void arm(struct weft__func_timer *t, int64_t duration)
+/* Runs under the timer's lock, with the timer in no heap. An error as of weft__timer_add. */
+static int arm(struct weft__func_timer *t, int64_t duration)
 {
     int64_t when = weft__deadline(duration);
     t->pending.keeps_alive = when != INT64_MAX;
-    weft__timer_add(&t->pending, when);
+    return weft__timer_add(&t->pending, when);
 }
 
 weft_timer *weft_after_func(int64_t duration, void (*fn)(void *arg), void *arg)
@@ -64,7 +64,11 @@ weft_timer *weft_after_func(int64_t duration, void (*fn)(void *arg), void *arg)
     *t =
         (struct weft__func_timer){.timer = {.kind = WEFT__TIMER_FUNC}, .pending = {.fire = fire}, .fn = fn, .arg = arg};
     /* The call may free the timer the moment it is armed, so the lock is not used here: nobody else knows of it yet. */
-    arm(t, duration);
+    int error = arm(t, duration);
+    if (error != 0) {
+        weft__port_free(t);
+        weft__timer_refused(error);
+    }
     return &t->timer;
 }
 
@@ -82,8 +86,10 @@ bool weft__func_timer_reset(struct weft_timer *timer, int64_t duration)
     struct weft__func_timer *t = as_func_timer(timer);
     weft__lock_take(&t->lock, WEFT__RANK_SYNC);
     bool was_pending = weft__timer_remove(&t->pending);
-    arm(t, duration);
+    int error = arm(t, duration);
     weft__lock_leave(&t->lock, WEFT__RANK_SYNC);
+    if (error != 0)
+        weft__timer_refused(error);
     return was_pending;
 }
 
