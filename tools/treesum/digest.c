@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -26,6 +27,8 @@ static EVP_MD
 
 void digest_open(void)
 {
+    /* A reader that was given up may be digesting when the process ends: OpenSSL must not clean up under it. */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     if (!sha256) {
         report("OpenSSL offers no SHA-256: %s", ERR_reason_error_string(ERR_get_error()));
