@@ -19,7 +19,7 @@ static void forward(recv_chan(int) in, send_chan(int) out)
 }
 
 /* Closes out when every channel of in is closed and drained. */
-static void merge(int n, chan(int) *in, send_chan(int) out)
+static void merge(int n, chan(int) * in, send_chan(int) out)
 {
     weft_waitgroup forwarders = WEFT_WAITGROUP_INIT;
     for (int i = 0; i < n; i++)

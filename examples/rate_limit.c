@@ -6,7 +6,8 @@
 
 #include <weft/words.h>
 
-struct token {};
+struct token {
+};
 
 /* One token per period, at most the capacity of tokens waiting; until stop is closed. */
 static void fill(send_chan(struct token) tokens, int64_t period, recv_chan(bool) stop)

@@ -92,8 +92,11 @@ void weft__suspend(struct machine *m, struct goroutine *g, weft__commit commit, 
 void weft__resume_from_loop(struct machine *m, runnable r)
 {
     struct goroutine *g = take(m, r);
-    if (g != NULL)
-        switch_to(m, NULL, g);
+    if (g == NULL)
+        return;
+    weft__store_release(&m->away, true); /* pairs with the end of a run, which need not wait for it from here on */
+    switch_to(m, NULL, g);
+    weft__store_release(&m->away, false);
 }
 
 struct weft__task *weft__self(void)

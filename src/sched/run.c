@@ -3,10 +3,11 @@
  * run.c - the start and the end of a run, and its settings.
  *
  * End: the main function sets stopping and wakes the watchdog, which returns here. Idle machines are woken and end; busy ones
- * end at their next scheduling point. After GRACE the ones that are still away (in a blocking call, in a long computation)
- * are given up: they keep their goroutine's stack, their processor and their struct machine for ever, find ATTENTION_STOP
- * or lost when they come back, and end. All other goroutines are forgotten: their waiters are unlinked from the
- * channels they wait on (reason->abandon), their stacks are free again. */
+ * end at their next scheduling point. Those in their scheduler loop are waited for, however slow the system is: they use the
+ * runtime. After GRACE the ones that are still away (their goroutine is in a blocking call, in a long computation) are given
+ * up: they keep their goroutine's stack, their processor and their struct machine for ever, find ATTENTION_STOP or lost when
+ * they come back, and end. All other goroutines are forgotten: their waiters are unlinked from the channels they wait on
+ * (reason->abandon), their stacks are free again. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +132,17 @@ size_t weft_goroutines(void)
 
 /* ---- the end ---- */
 
+/* Whether some machine is in its scheduler loop, where it uses what the end of the run takes apart, and will notice soon. */
+static bool any_at_home(void)
+{
+    bool any = false;
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    for (struct machine *m = weft__rt.machines; m != NULL; m = m->next)
+        any |= !weft__load_acquire(&m->away); /* pairs with resume_from_loop: what the loop did before is over */
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    return any;
+}
+
 static void stop_machines(void)
 {
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
@@ -152,9 +164,9 @@ static void stop_machines(void)
     uint32_t alive;
     while ((alive = weft__load_acquire(&weft__rt.machines_alive)) != 0) { /* pairs with machine_main's end */
         int64_t wait = until - weft__port_now();
-        if (wait <= 0)
+        if (wait <= 0 && !any_at_home())
             break;
-        weft__port_futex_wait((uint32_t *)&weft__rt.machines_alive, alive, wait);
+        weft__port_futex_wait((uint32_t *)&weft__rt.machines_alive, alive, wait > 0 ? wait : WEFT_MILLISECOND);
     }
 }
 
@@ -208,15 +220,20 @@ static void tear_down(bool machines_lost)
         if (weft__rt.processors[i] != NULL)
             weft__timers_clear(&weft__rt.processors[i]->timers);
     weft__stack_each(abandon, &machines_lost);
-    runnable r;
-    while ((r = weft__global_take_one()) != RUNNABLE_NONE)
-        weft__spawn_drop(r);
+    weft__lock_take(&weft__rt.lock,
+                    WEFT__RANK_SCHED); /* a lost machine may be injecting, which now drops what it has */
+    runnable all = weft__rt.global_first;
+    weft__rt.global_first = RUNNABLE_NONE;
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    weft__spawn_drop_chain(all);
     for (uint32_t i = 0; i < count; i++) {
         struct processor *p = weft__rt.processors[i];
         if (p == NULL)
             continue;
         drop_records(&p->queue);
+        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED); /* a lost machine may be giving its records back */
         weft__spawn_cache_flush(p);
+        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
         weft__stack_cache_flush(&p->stacks);
         weft__port_free(p);
         weft__rt.processors[i] = NULL;

@@ -75,11 +75,12 @@ struct machine {
     weft__commit commit; /* what the next context has to do for the one that was left */
     void *commit_arg;
     uint32_t random;
-    uint32_t sections;                         /* nesting of weft_blocking */
-    bool spinning;                             /* looks for work; counted in runtime.spinning */
-    bool assigned;                             /* protected by runtime.lock: taken off the idle list by a waker */
-    WEFT__ATOMIC(bool) lost;                   /* written under runtime.lock: the run ended without it */
-    WEFT__ATOMIC(uint32_t) wake;               /* futex: 1 when there is something to do */
+    uint32_t sections;           /* nesting of weft_blocking */
+    bool spinning;               /* looks for work; counted in runtime.spinning */
+    bool assigned;               /* protected by runtime.lock: taken off the idle list by a waker */
+    WEFT__ATOMIC(bool) away;     /* owner writes: it runs goroutines; else its loop is at work on the runtime */
+    WEFT__ATOMIC(bool) lost;     /* written under runtime.lock: the run ended without it */
+    WEFT__ATOMIC(uint32_t) wake; /* futex: 1 when there is something to do */
     struct machine *idle_next, *idle_previous; /* protected by runtime.lock */
     struct machine *next;                      /* all machines; protected by runtime.lock */
     struct tools_machine tools;
@@ -168,6 +169,7 @@ struct goroutine *weft__spawn_bind(struct machine *m, struct spawn *spawn); /* N
 void weft__spawn_cache_flush(struct processor *p);                          /* under runtime.lock */
 struct spawn *weft__spawn_main(int (*app)(int, char **), int argc, char **argv, size_t stack_size);
 void weft__spawn_drop(runnable r); /* a run has ended before it ran; goroutines are the stack pool's business */
+void weft__spawn_drop_chain(runnable first);
 _Noreturn void weft__goroutine_exit(void);
 
 /* timer.c */

@@ -188,12 +188,15 @@ bool weft__can_nothing_happen(void)
 void weft__inject(runnable first, runnable last, uint32_t count)
 {
     lock();
-    bool open = weft__load_relaxed(&weft__rt.running) != 0; /* written under the lock */
+    bool open =
+        weft__load_relaxed(&weft__rt.running) != 0 && weft__load_relaxed(&weft__rt.stopping) == 0; /* under it */
     if (open)
         weft__global_put(first, last, count);
     unlock();
     if (open)
         weft__wake_processor();
+    else
+        weft__spawn_drop_chain(first); /* the run is over: nobody will run them */
 }
 
 void weft__wake_processor(void)

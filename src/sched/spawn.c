@@ -288,6 +288,15 @@ void weft__spawn_drop(runnable r)
     record_give(NULL, s);
 }
 
+void weft__spawn_drop_chain(runnable first)
+{
+    while (first != RUNNABLE_NONE) {
+        runnable next = runnable_next(first);
+        weft__spawn_drop(first);
+        first = next;
+    }
+}
+
 /* ---- the goroutine's life ---- */
 
 static uint64_t new_id(struct processor *p)
