@@ -107,15 +107,17 @@ struct weft_tag_recv;
 #define WEFT__MUST_RECV(c)                                                                                             \
     _Static_assert(WEFT__CAN_RECV(c), "weft: this is not a channel, or its send-only end: it cannot receive")
 
-/* Whether value may be stored in an object of type T, as far as compilers only warn: a pointer needs a pointer to the
- * same type (more qualifiers allowed), a void pointer or NULL, and a number takes no pointer. The rest they refuse. */
+/* Whether value may be stored in an object of type T, as far as compilers only warn or say nothing: a pointer needs a
+ * pointer to the same type (more qualifiers allowed), a void pointer or NULL; a number takes no pointer, and an integer no
+ * floating value without a cast (as weft_go does not). The rest they refuse. */
 #define WEFT__LVALUE(T) (*(__typeof__(T) *)0)
 #define WEFT__IS_POINTER(x) (__builtin_classify_type(x) == 5)
+#define WEFT__IS_FLOATING(x) (__builtin_classify_type(x) == 8 || __builtin_classify_type(x) == 9)
 #define WEFT__STORABLE(T, value)                                                                                       \
     (WEFT__IS_POINTER(WEFT__LVALUE(T))                                                                                 \
          ? WEFT__IS_POINTER(value) && (__builtin_types_compatible_p(__typeof__(value), void *) ||                      \
                                        _Generic((1 ? WEFT__LVALUE(T) : (value)), __typeof__(T) : 1, default : 0))      \
-         : !WEFT__IS_POINTER(value))
+         : !WEFT__IS_POINTER(value) && (WEFT__IS_FLOATING(WEFT__LVALUE(T)) || !WEFT__IS_FLOATING(value)))
 #define WEFT__MUST_STORE(c, value)                                                                                     \
     _Static_assert(WEFT__STORABLE(weft_chan_element(c), value),                                                        \
                    "weft: the value is not of the element type of the channel")
@@ -124,10 +126,20 @@ struct weft_tag_recv;
     _Static_assert(__builtin_types_compatible_p(__typeof__(pointer), WEFT__ELEMENT_POINTER(c)) ||                      \
                        __builtin_types_compatible_p(__typeof__(pointer), void *),                                      \
                    "weft: the destination does not point to the element type of the channel")
+#define WEFT__MUST_SET(ok)                                                                                             \
+    _Static_assert(__builtin_types_compatible_p(__typeof__(ok), bool *) ||                                             \
+                       __builtin_types_compatible_p(__typeof__(ok), void *),                                           \
+                   "weft: ok must point to a bool")
 
 /* weft_chan_make(T, capacity) - a new channel of T; NULL on failure. */
 #define weft_chan_make(T, capacity)                                                                                    \
-    ((weft_chan(T))weft_chan_make_untyped(sizeof(T), _Alignof(T), (capacity), WEFT__SITE))
+    __extension__({                                                                                                    \
+        _Static_assert(!__builtin_types_compatible_p(__typeof__(T), void),                                             \
+                       "weft: a channel's elements need a type of their own, void is none");                           \
+        _Static_assert(!WEFT__IS_POINTER(capacity) && !WEFT__IS_FLOATING(capacity),                                    \
+                       "weft: the capacity must be an integer");                                                       \
+        (weft_chan(T)) weft_chan_make_untyped(sizeof(T), _Alignof(T), (capacity), WEFT__SITE);                         \
+    })
 
 /* The ends, for functions that should only send or only receive. */
 #define weft_send_only(c)                                                                                              \
@@ -187,6 +199,7 @@ struct weft_tag_recv;
     __extension__({                                                                                                    \
         WEFT__MUST_RECV(c);                                                                                            \
         WEFT__MUST_FILL(c, pointer);                                                                                   \
+        WEFT__MUST_SET(ok);                                                                                            \
         weft_chan_try_recv_untyped((void *)(c), (pointer), (ok));                                                      \
     })
 

@@ -32,7 +32,15 @@ WEFT_END_DECLS
 /* weft_defer(fn, arg) - call fn(arg) when the enclosing scope ends (note: the scope, not the function as in Go),
  * last deferred first; also when weft_exit or a panic ends the goroutine. fn is a void (*)(void *). */
 #define weft_defer(fn, arg) WEFT__DEFER(fn, arg, WEFT__CAT(weft__deferred_, __COUNTER__))
+#ifndef __cplusplus /* which refuses another function by itself */
+#define WEFT__MUST_DEFER(fn)                                                                                           \
+    _Static_assert(__builtin_types_compatible_p(__typeof__(&*(fn)), void (*)(void *)),                                 \
+                   "weft: what is deferred is not a void (void *)")
+#else
+#define WEFT__MUST_DEFER(fn) static_assert(true, "")
+#endif
 #define WEFT__DEFER(fn, arg, name)                                                                                     \
+    WEFT__MUST_DEFER(fn);                                                                                              \
     __attribute__((cleanup(weft_defer_run))) struct weft_deferred name = {(fn), (void *)(arg), NULL, NULL};            \
     weft_defer_push(&name)
 

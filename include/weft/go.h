@@ -114,13 +114,13 @@ WEFT_END_DECLS
                    "weft_go: the function needs a prototype; write f(void) for one that takes nothing")
 #define WEFT__GO_EXACT(call, ...) _Generic(weft__f, __typeof__(call)(*)(__VA_ARGS__) : 1, default : 0)
 
+/* extra is what the mistake may be in, too: a mutex for the wait group. */
 #define WEFT__GO_RUN(begin, extra, shape, ...)                                                                         \
+    WEFT__STRICT_CALLS                                                                                                 \
     __typeof__(weft__f) weft__capture = (__typeof__(weft__f))begin((weft__function)weft__f, WEFT__SITE, extra, shape); \
-    if (weft__capture) {                                                                                               \
-        WEFT__STRICT_CALLS                                                                                             \
+    if (weft__capture)                                                                                                 \
         weft__capture(__VA_ARGS__);                                                                                    \
-        WEFT__STRICT_CALLS_END                                                                                         \
-    }                                                                                                                  \
+    WEFT__STRICT_CALLS_END                                                                                             \
     weft__capture ? 0 : weft_go_error();
 
 #define WEFT__GO_0(begin, extra, fn)                                                                                   \

@@ -49,6 +49,9 @@ WEFT_END_DECLS
     __extension__({                                                                                                    \
         WEFT__MUST_RECV(in);                                                                                           \
         WEFT__MUST_SEND(out);                                                                                          \
+        _Static_assert(__builtin_types_compatible_p(__typeof__(&*(fn)), weft_map_function) ||                          \
+                           __builtin_types_compatible_p(__typeof__(fn), void *),                                       \
+                       "weft: this is not a weft_map_function, void (const void *in, void *out, void *arg)");          \
         weft_map_stream_untyped((order), (workers), (void *)(in), sizeof(weft_chan_element(in)), (void *)(out),        \
                                 sizeof(weft_chan_element(out)), (fn), (arg));                                          \
     })

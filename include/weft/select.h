@@ -64,7 +64,8 @@ WEFT_END_DECLS
 #define WEFT__ON_RECV_OK(c, pointer, ok_)                                                                              \
     ((struct weft_select_case){                                                                                        \
         .operation = (enum weft_select_operation)(WEFT_SELECT_RECV +                                                   \
-                                                  WEFT__CHECKED(WEFT__MUST_RECV(c); WEFT__MUST_FILL(c, pointer))),     \
+                                                  WEFT__CHECKED(WEFT__MUST_RECV(c); WEFT__MUST_FILL(c, pointer);       \
+                                                                WEFT__MUST_SET(ok_))),                                 \
         .channel = (void *)(c),                                                                                        \
         .value = (pointer),                                                                                            \
         .ok = (ok_)})
@@ -80,7 +81,11 @@ WEFT_END_DECLS
 
 /* weft_on_timeout(duration in ns), weft_otherwise() - Go's default */
 #define weft_on_timeout(duration_)                                                                                     \
-    ((struct weft_select_case){.operation = WEFT_SELECT_TIMEOUT, .duration = (duration_)})
+    ((struct weft_select_case){.operation = (enum weft_select_operation)(                                              \
+                                   WEFT_SELECT_TIMEOUT + WEFT__CHECKED(_Static_assert(                                 \
+                                                             !WEFT__IS_POINTER(duration_),                             \
+                                                             "weft: the duration must be a number of nanoseconds"))),  \
+                               .duration = (duration_)})
 #define weft_otherwise() ((struct weft_select_case){.operation = WEFT_SELECT_DEFAULT})
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * go.c - what weft_go and weft_go_with refuse (scripts/compile-fail). */
-#include <weft/go.h>
-#include <weft/sync.h>
+#include <weft/words.h>
 
 struct pair {
     long a, b;
@@ -90,5 +89,161 @@ void test(weft_waitgroup *wg)
 #endif
 #if MUST_FAIL == 19 /* expect: too few arguments */
     weft_go(number);
+#endif
+#if MUST_FAIL == 20 /* expect: too many arguments */
+    /* An argument for a function that takes none. */
+    void none(void);
+    go(none, 1);
+#endif
+#if MUST_FAIL == 21 /* expect: incompatible.*pointer */
+    /* A pointer to a pointer for a pointer. */
+    void change(int *p);
+    extern int *right;
+    go(change, &right);
+#endif
+#if MUST_FAIL == 22 /* expect: incompatible type */
+    /* A floating value for a pointer. */
+    void other_text(const char *s);
+    extern double value;
+    go(other_text, value);
+#endif
+#if MUST_FAIL == 23 /* expect: incompatible type */
+    /* A pointer for a floating value. */
+    void real(double value);
+    go(real, "word");
+#endif
+#if MUST_FAIL == 24 /* expect: discards */
+    /* A pointer that loses volatile. */
+    void change(int *p);
+    extern volatile int *wrong;
+    go(change, wrong);
+#endif
+#if MUST_FAIL == 25 /* expect: (makes pointer from integer|incompatible integer to pointer) */
+    /* The last of eight arguments is wrong. */
+    void eight(int a, int b, int c, int d, int e, int f, int g, const char *h);
+    go(eight, 1, 2, 3, 4, 5, 6, 7, 8);
+#endif
+#if MUST_FAIL == 26 /* expect: an argument must be an integer */
+    /* A union as an argument. */
+    union value {
+        long n;
+        double d;
+    };
+    void take(union value value);
+    extern union value value;
+    go(take, value);
+#endif
+#if MUST_FAIL == 27 /* expect: an argument must be an integer */
+    /* An integer of more than 8 bytes. */
+    __extension__ typedef __int128 large;
+    void wide(large value);
+    extern large value;
+    go(wide, value);
+#endif
+#if MUST_FAIL == 28 /* expect: an argument must be an integer */
+    /* A complex number as an argument. */
+    void complex(float _Complex value);
+    extern float _Complex value;
+    go(complex, value);
+#endif
+#if MUST_FAIL == 29 /* expect: (void|incomplete) */
+    /* An argument without a value. */
+    void other_number(long n);
+    void nothing(void);
+    go(other_number, nothing());
+#endif
+#if MUST_FAIL == 30 /* expect: needs a prototype */
+    /* A function without a prototype. */
+    void loose();
+    go(loose);
+#endif
+#if MUST_FAIL == 31 /* expect: must return nothing or a scalar */
+    /* A function that returns more than 8 bytes. */
+    long double wide(int n);
+    go(wide, 1);
+#endif
+#if MUST_FAIL == 32 /* expect: not a function */
+    /* A pointer to data where the function should be. */
+    extern const char *text;
+    go(text);
+#endif
+#if MUST_FAIL == 33 /* expect: not a function */
+    /* The call in place of the function: go(f(1)). */
+    int number_of(int n);
+    go(number_of(1));
+#endif
+#if MUST_FAIL == 34 /* expect: undeclared */
+    /* A function that nobody declared. */
+    go(nobody, 1);
+#endif
+#if MUST_FAIL == 35 /* expect: incompatible.*pointer */
+    /* Go_with: a pointer to something else. */
+    void change(int *p);
+    extern long wrong;
+    go_with(options, change, &wrong);
+#endif
+#if MUST_FAIL == 36 /* expect: too many arguments */
+    /* Go_with: an argument too many. */
+    void other_two(int a, int b);
+    go_with(options, other_two, 1, 2, 3);
+#endif
+#if MUST_FAIL == 37 /* expect: (makes pointer from integer|incompatible integer to pointer) */
+    /* Go_with: an integer for a pointer. */
+    void other_text(const char *s);
+    go_with(options, other_text, 42);
+#endif
+#if MUST_FAIL ==                                                                                                       \
+    38 /* expect: (conversion from .*(double|float).* to .*(int|long)|turns floating-point number into integer) */
+    /* Go_with: a floating value for an integer. */
+    void other_number(long n);
+    extern double value;
+    go_with(options, other_number, value);
+#endif
+#if MUST_FAIL == 39 /* expect: (invalid init|initializing|incompatible|undeclared) */
+    /* Go_with: the options are forgotten. */
+    void other_number(long n);
+    go_with(other_number, other_number, 1);
+#endif
+#if MUST_FAIL == 40 /* expect: too few arguments */
+    /* Waitgroup_go: an argument is missing. */
+    void other_two(int a, int b);
+    weft_waitgroup_go(wg, other_two, 1);
+#endif
+#if MUST_FAIL == 41 /* expect: (makes integer from pointer|incompatible pointer to integer) */
+    /* Waitgroup_go: a pointer for an integer. */
+    void other_number(long n);
+    weft_waitgroup_go(wg, other_number, "word");
+#endif
+#if MUST_FAIL == 42 /* expect: discards */
+    /* Waitgroup_go: a pointer that loses const. */
+    void change(int *p);
+    extern const int *wrong;
+    weft_waitgroup_go(wg, change, wrong);
+#endif
+#if MUST_FAIL == 43 /* expect: an argument must be an integer */
+    /* Waitgroup_go: a structure as an argument. */
+    struct point {
+        int x, y;
+    };
+    void take_point(struct point point);
+    extern struct point point;
+    weft_waitgroup_go(wg, take_point, point);
+#endif
+#if MUST_FAIL == 44 /* expect: needs a prototype */
+    /* Waitgroup_go: a function without a prototype. */
+    void loose();
+    weft_waitgroup_go(wg, loose);
+#endif
+#if MUST_FAIL == 45 /* expect: incompatible.*pointer */
+    /* Waitgroup_go: a mutex for the wait group. */
+    void other_number(long n);
+    extern weft_mutex *mutex;
+    weft_waitgroup_go(mutex, other_number, 1);
+#endif
+#if MUST_FAIL == 46 /* expect: incompatible type */
+    /* Waitgroup_go: the wait group itself for its address. */
+    void other_number(long n);
+    extern weft_waitgroup group;
+    weft_waitgroup_go(group, other_number, 1);
 #endif
 }
