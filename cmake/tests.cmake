@@ -2,6 +2,7 @@
 #
 # Tests. Each *_test.c is a program of its own, named <folder>/<name> in ctest. In its first 40 lines a test may say:
 #   test-link: -Wl,--wrap=malloc     more link options
+#   test-wrap: malloc syscall        functions that the test puts its own __wrap_ functions in front of (ld's --wrap)
 #   test-timeout: 120                seconds until ctest ends it
 #   test-label: stress               more ctest labels
 #   test-serial:                     not beside other tests
@@ -62,6 +63,8 @@ function(weft_add_test source)
     string(REGEX REPLACE "^(src|tests)/(.*)_test\\.(c|cc)$" "\\2" name "${path}")
     string(REPLACE "/" "_" program "test_${name}")
     weft_test_option(${source} link link)
+    weft_test_option(${source} wrap wrap)
+    list(TRANSFORM wrap PREPEND "LINKER:--wrap=")
     weft_test_option(${source} timeout timeout)
     weft_test_option(${source} label label)
     weft_test_option(${source} serial serial)
@@ -85,7 +88,7 @@ function(weft_add_test source)
         target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/src)
     endif()
     target_link_libraries(${program} PRIVATE weft_static weft_options PkgConfig::CHECK)
-    target_link_options(${program} PRIVATE ${link})
+    target_link_options(${program} PRIVATE ${link} ${wrap})
     target_compile_definitions(${program} PRIVATE $<$<BOOL:${CMAKE_INTERPROCEDURAL_OPTIMIZATION}>:TEST_LTO=1>)
     set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     add_test(NAME ${name} COMMAND ${program})
