@@ -31,8 +31,10 @@ void weft__port_futex_wake(uint32_t *word, int count);
 /* Clock: CLOCK_MONOTONIC in ns. */
 int64_t weft__port_now(void);
 
-/* Threads. Created detached, with all signals but the synchronous ones blocked as in the creator. */
-int weft__port_thread_start(void *(*fn)(void *), void *arg, size_t stack_size); /* 0, -EAGAIN, -ENOMEM ... */
+/* Threads. Created detached, with all signals but the synchronous ones blocked as in the creator. try asks once, start waits
+ * out a lack of threads for 0.19 s. */
+int weft__port_thread_try(void *(*fn)(void *), void *arg, size_t stack_size); /* 0, -EAGAIN, -ENOMEM ... */
+int weft__port_thread_start(void *(*fn)(void *), void *arg, size_t stack_size);
 void weft__port_thread_yield(void);
 void weft__port_thread_sleep(int64_t duration);
 int weft__port_processors(void);   /* by affinity mask and cgroup quota (rounded up), at least 1 */

@@ -50,7 +50,7 @@ static int prepare_attributes(pthread_attr_t *attributes, size_t stack_size)
     return error;
 }
 
-int weft__port_thread_start(void *(*fn)(void *), void *arg, size_t stack_size)
+int weft__port_thread_try(void *(*fn)(void *), void *arg, size_t stack_size)
 {
     pthread_attr_t attributes;
     int error = prepare_attributes(&attributes, stack_size);
@@ -58,20 +58,25 @@ int weft__port_thread_start(void *(*fn)(void *), void *arg, size_t stack_size)
         return -error;
 
     sigset_t creators, mask;
+    pthread_t thread;
     (void)pthread_sigmask(SIG_SETMASK, NULL, &creators);
     mask_for_new_thread(&creators, &mask);
-    for (int attempt = 1;; attempt++) {
-        pthread_t thread;
-        /* The new thread inherits the mask; the creator has it only for the length of the call. */
-        (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
-        error = pthread_create(&thread, &attributes, fn, arg);
-        (void)pthread_sigmask(SIG_SETMASK, &creators, NULL);
-        if (error != EAGAIN || attempt == START_TRIES)
-            break;
-        weft__port_thread_sleep(attempt * INT64_C(1000000));
-    }
+    /* The new thread inherits the mask; the creator has it only for the length of the call. */
+    (void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    error = pthread_create(&thread, &attributes, fn, arg);
+    (void)pthread_sigmask(SIG_SETMASK, &creators, NULL);
     (void)pthread_attr_destroy(&attributes);
     return -error;
+}
+
+int weft__port_thread_start(void *(*fn)(void *), void *arg, size_t stack_size)
+{
+    for (int attempt = 1;; attempt++) {
+        int error = weft__port_thread_try(fn, arg, stack_size);
+        if (error != -EAGAIN || attempt == START_TRIES)
+            return error;
+        weft__port_thread_sleep(attempt * INT64_C(1000000));
+    }
 }
 
 void weft__port_thread_yield(void)

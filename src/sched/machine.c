@@ -2,6 +2,7 @@
  *
  * machine.c - machines: kernel threads that run goroutines. Born when a processor has work and no idle machine, kept in the idle
  * list between uses, ended at the end of the run. */
+#include <errno.h>
 #include <string.h>
 
 #include "port/port.h"
@@ -31,8 +32,8 @@ static void unlink_from(struct machine **list, struct machine *m)
     *list = m->next;
 }
 
-/* The thread ends. A machine that its run has gone on without takes its processor with it. */
-static void bury(struct machine *m)
+/* The machine's last step. One that its run has gone on without takes its processor with it: true. */
+bool weft__machine_discard(struct machine *m)
 {
     struct processor *p = m->p;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
@@ -42,23 +43,25 @@ static void bury(struct machine *m)
             weft__processor_release(m);
         weft__rt.machine_count--;
         unlink_from(&weft__rt.machines, m);
+        weft__port_free(m);
+        /* Before the lock is let go: once this machine is on no list, the run may be over and the next one count anew. */
+        weft__add_acq_rel(&weft__rt.machines_alive, -1u); /* pairs with stop_machines' load */
     } else {
         unlink_from(&weft__rt.lost, m);
         if (p != NULL)
             weft__spawn_cache_flush(p);
+        weft__port_free(m);
     }
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    current = NULL;
-    weft__port_free(m);
     if (lost) {
         if (p != NULL)
             weft__stack_cache_flush(&p->stacks);
         weft__port_free(p);
         weft__add_relaxed(&weft__rt.lost_machines, -1u); /* a count for the number of threads */
-        return;
+        return true;
     }
-    weft__add_acq_rel(&weft__rt.machines_alive, -1u); /* pairs with weft__sched_run's load */
     weft__port_futex_wake((uint32_t *)&weft__rt.machines_alive, 1);
+    return false;
 }
 
 static void *machine_main(void *arg)
@@ -77,49 +80,37 @@ static void *machine_main(void *arg)
     }
     if (hooks != NULL)
         hooks->machine_stop();
-    bury(m);
+    current = NULL;
+    (void)weft__machine_discard(m);
     return NULL;
 }
 
-int weft__machine_start(struct processor *p, bool spinning)
+/* From here on the end of the run waits for the machine, and takes it for lost if its thread is not there in time. */
+struct machine *weft__machine_new(struct processor *p, bool spinning)
 {
+    ASSERT(weft__lock_is_taken(&weft__rt.lock));
     struct machine *m = weft__port_alloc(sizeof *m, 64);
-    int error = m == NULL ? -12 /* ENOMEM */ : 0;
-    if (m != NULL) {
-        memset(m, 0, sizeof *m);
-        m->p = p;
-        m->spinning = spinning;
-        m->random = (weft__sim_is_on() ? weft__sim_draw() : (uint32_t)weft__port_random()) | 1;
-        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-        p->machine = m;
-        m->next = weft__rt.machines;
-        weft__rt.machines = m;
-        weft__rt.machine_count++;
-        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-        weft__add_acq_rel(&weft__rt.machines_alive, 1u);
-        error = weft__port_thread_start(machine_main, m, weft__tools_active ? MACHINE_STACK_TOOLS : MACHINE_STACK);
-    }
-    if (error == 0)
-        return 0;
-    static bool said;
-    struct machine give_up = {.p = p};
-    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    weft__processor_release(&give_up);
-    if (m != NULL) {
-        unlink_from(&weft__rt.machines, m);
-        weft__rt.machine_count--;
-    }
-    bool say = !said;
-    said = true;
-    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    if (m != NULL) {
-        weft__port_free(m);
-        weft__add_acq_rel(&weft__rt.machines_alive, -1u);
-    }
-    if (say)
-        weft__warn("cannot start another thread (error %d): goroutines go on with fewer; raise the limit on processes "
-                   "(ulimit -u, the cgroup's pids.max) or the memory limit",
-                   -error);
+    if (m == NULL)
+        return NULL;
+    memset(m, 0, sizeof *m);
+    m->p = p;
+    m->spinning = spinning;
+    m->random = (weft__sim_is_on() ? weft__sim_draw() : (uint32_t)weft__port_random()) | 1;
+    p->machine = m;
+    m->next = weft__rt.machines;
+    weft__rt.machines = m;
+    weft__rt.machine_count++;
+    weft__add_acq_rel(&weft__rt.machines_alive, 1u); /* pairs with stop_machines, as the count's end in discard */
+    return m;
+}
+
+int weft__machine_start(struct machine *m, bool patient)
+{
+    size_t stack = weft__tools_active ? MACHINE_STACK_TOOLS : MACHINE_STACK;
+    int error =
+        patient ? weft__port_thread_start(machine_main, m, stack) : weft__port_thread_try(machine_main, m, stack);
+    if (error != 0 && weft__machine_discard(m))
+        return -ECANCELED;
     return error;
 }
 

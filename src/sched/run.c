@@ -243,13 +243,40 @@ static void tear_down(bool machines_lost)
 
 /* ---- a run ---- */
 
-static int start(const struct weft__sim_settings *sim, int (*app)(int, char **), int argc, char **argv)
+static void say_once(int error)
 {
-    weft__tools_init();
-    read_stack_settings();
+    static WEFT__ATOMIC(uint32_t) said;
+    uint32_t bit = error == -ENOMEM ? 1 : 2;
+    if ((weft__or_acq_rel(&said, bit) & bit) != 0)
+        return;
+    if (error == -ENOMEM)
+        weft__warn(
+            "cannot start the run: no memory for its first thread; raise the memory limit (ulimit -v, the cgroup's "
+            "memory.max)");
+    else
+        weft__warn(
+            "cannot start the run's first thread (error %d): raise the limit on processes (ulimit -u, the cgroup's "
+            "pids.max) or the memory limit",
+            -error);
+}
+
+/* Under runtime.lock: its first processor and machine. */
+static int make_first(struct machine **first)
+{
+    struct processor *p = weft__processor_acquire(NULL);
+    *first = p != NULL ? weft__machine_new(p, false) : NULL;
+    if (*first != NULL)
+        return 0;
+    weft__port_free(p); /* nobody else knows of it yet */
+    return -ENOMEM;
+}
+
+/* From here to the end of the run others are refused, and threads may use the library: there is a processor for them. */
+static int open_run(const struct weft__sim_settings *sim, struct machine **first)
+{
+    int result = -EBUSY;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    bool busy = weft__load_relaxed(&weft__rt.running) != 0; /* written under the lock */
-    if (!busy) {
+    if (weft__load_relaxed(&weft__rt.running) == 0) {                             /* written under the lock */
         weft__store_relaxed(&weft__rt.target, sim != NULL ? 1 : procs_default()); /* published by running */
         weft__sim_begin(sim);
         weft__rt.busy = weft__rt.stuck = 0;
@@ -258,6 +285,8 @@ static int start(const struct weft__sim_settings *sim, int (*app)(int, char **),
         weft__rt.idle_machines = weft__rt.machines = NULL;
         weft__rt.global_first = RUNNABLE_NONE;
         weft__rt.timekeeper_until = NEVER;
+        weft__rt.start_after = 0;
+        weft__rt.start_failures = 0;
         weft__store_relaxed(&weft__rt.global_count, 0u); /* all of these: published by running */
         weft__store_relaxed(&weft__rt.processor_count, 0u);
         weft__store_relaxed(&weft__rt.machines_alive, 0u);
@@ -267,23 +296,42 @@ static int start(const struct weft__sim_settings *sim, int (*app)(int, char **),
         weft__store_relaxed(&weft__rt.main_exited, 0u);
         weft__store_seq(&weft__rt.stopping, 0u);
         weft__room_changed();
-        weft__store_release(&weft__rt.running, 1u); /* pairs with the threads' loads */
+        result = make_first(first);
+        if (result == 0)
+            weft__store_release(&weft__rt.running, 1u); /* pairs with the threads' loads */
+        else
+            weft__sim_end();
     }
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    if (busy)
-        return -EBUSY;
+    if (result == -ENOMEM)
+        say_once(result);
+    return result;
+}
+
+static int start_main(struct machine *first, int (*app)(int, char **), int argc, char **argv)
+{
     struct spawn *main = weft__spawn_main(app, argc, argv, MAIN_STACK);
-    if (main == NULL)
+    if (main == NULL) {
+        (void)weft__machine_discard(first);
         return weft_go_error();
+    }
     runnable r = runnable_of_spawn(main);
     runnable_set_next(r, RUNNABLE_NONE);
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__global_put(r, r, 1);
-    struct processor *p = weft__processor_acquire(NULL);
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    if (p == NULL)
-        return -ENOMEM;
-    return weft__machine_start(p, false);
+    int error = weft__machine_start(first, true);
+    if (error != 0)
+        say_once(error);
+    return error;
+}
+
+/* Main could not be started; plain threads may have had machines started for goroutines of their own. */
+static void stop_before_start(void)
+{
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    weft__store_seq(&weft__rt.stopping, 1u); /* as at the main function's end */
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
 }
 
 /* sim: NULL, or the settings of a simulated run. */
@@ -291,13 +339,18 @@ static int run(const struct weft__sim_settings *sim, int (*app)(int, char **), i
 {
     if (weft__machine() != NULL)
         return -EDEADLK;
-    int result = start(sim, app, argc, argv);
-    if (result == -EBUSY)
+    weft__tools_init();
+    read_stack_settings();
+    struct machine *first;
+    int result = open_run(sim, &first);
+    if (result != 0)
         return result;
-    if (result == 0) {
+    result = start_main(first, app, argc, argv);
+    if (result == 0)
         weft__watchdog_loop();
-        stop_machines();
-    }
+    else
+        stop_before_start();
+    stop_machines();
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     bool machines_lost = lose_machines();
     if (result == 0)

@@ -103,6 +103,8 @@ struct runtime {
     struct machine *machines;                          /* protected by lock */
     uint32_t machine_count, idle_count, blocked_count; /* protected by lock; lost ones are not counted */
     WEFT__ATOMIC(uint32_t) machines_alive;             /* futex: weft_run waits for zero */
+    int64_t start_after;      /* protected by lock: no thread is asked for before; 0: none was refused */
+    uint32_t start_failures;  /* in a row; protected by lock */
     int64_t timekeeper_until; /* protected by lock: when an idle machine will look at the timers; NEVER: none */
     WEFT__ATOMIC(uint64_t) next_id;
     WEFT__ATOMIC(int64_t) born_outside;   /* goroutines spawned by plain threads */
@@ -161,7 +163,10 @@ void weft__global_put(runnable first, runnable last, uint32_t count);
 bool weft__can_nothing_happen(void);
 
 /* machine.c */
-int weft__machine_start(struct processor *p, bool spinning); /* a new thread for an acquired processor */
+struct machine *weft__machine_new(struct processor *p, bool spinning); /* under runtime.lock; NULL without memory */
+/* Its thread. On an error m is gone; -ECANCELED: the run is, too. patient: wait out a lack of threads for a moment. */
+int weft__machine_start(struct machine *m, bool patient);
+bool weft__machine_discard(struct machine *m); /* true: its run had gone on without it */
 void weft__machine_wake(struct machine *m);
 
 /* spawn.c */

@@ -12,9 +12,14 @@
  * A machine that stops spinning drops the count first and then looks at every queue once more (both seq_cst).
  *
  * Spinning machines are at most half of the busy processors, and at least one may.
+ * A thread for a machine is asked for once, by whoever wants one: that may be a goroutine, or a timer under its heap's lock. If
+ * it is refused, nobody asks again for a pause that doubles (start_after); then whoever publishes work does, and the watchdog,
+ * which does not sleep while work is owed.
  * Deadlock: the last machine that goes idle, under runtime.lock, sees every other idle and none in a blocking section,
  * nothing queued and no timer that somebody waits for. Tasks on their way from a waker's hands to a queue are never lost to
  * it: the waker is a busy machine, or a plain thread, which counts as alive. */
+#include <errno.h>
+
 #include "port/port.h"
 #include "sched/sim.h"
 
@@ -22,6 +27,8 @@
 #define GLOBAL_EVERY 61u
 #define IDLE_SPINS 64
 #define NEVER_WAIT (-1)
+#define START_PAUSE WEFT_MILLISECOND /* after a thread was refused; then twice as long, up to */
+#define START_DOUBLINGS 6u
 
 struct runtime weft__rt;
 
@@ -185,50 +192,6 @@ bool weft__can_nothing_happen(void)
 
 /* ---- waking ---- */
 
-void weft__inject(runnable first, runnable last, uint32_t count)
-{
-    lock();
-    bool open =
-        weft__load_relaxed(&weft__rt.running) != 0 && weft__load_relaxed(&weft__rt.stopping) == 0; /* under it */
-    if (open)
-        weft__global_put(first, last, count);
-    unlock();
-    if (open)
-        weft__wake_processor();
-    else
-        weft__spawn_drop_chain(first); /* the run is over: nobody will run them */
-}
-
-void weft__wake_processor(void)
-{
-    int32_t none = 0;
-    /* One machine that looks for work is enough: it wakes the next when it has found some. */
-    if (!weft__cas_seq(&weft__rt.spinning, &none, 1)) /* pairs with the drop in go_idle */
-        return;
-    lock();
-    struct processor *p = weft__load_relaxed(&weft__rt.running) != 0 && weft__load_relaxed(&weft__rt.stopping) == 0
-                              ? weft__processor_acquire(NULL)
-                              : NULL; /* both written under the lock or final */
-    if (p == NULL) {
-        unlock();
-        weft__add_seq(&weft__rt.spinning, -1);
-        return;
-    }
-    struct machine *m = weft__idle_pop();
-    if (m != NULL) {
-        m->p = p;
-        m->spinning = true;
-        p->machine = m;
-    }
-    unlock();
-    if (m != NULL)
-        weft__machine_wake(m);
-    else if (weft__machine_start(p, true) != 0)
-        weft__add_seq(&weft__rt.spinning, -1);
-}
-
-/* ---- looking for work ---- */
-
 static bool work_somewhere(void)
 {
     if (weft__load_seq(&weft__rt.global_count) > 0)
@@ -245,6 +208,129 @@ static bool work_somewhere(void)
     }
     return false;
 }
+
+/* Under the lock, which both are written under: there is a run, and its processors stay while the lock is held. */
+static bool is_open(void)
+{
+    return weft__load_relaxed(&weft__rt.running) != 0 && weft__load_relaxed(&weft__rt.stopping) == 0;
+}
+
+void weft__inject(runnable first, runnable last, uint32_t count)
+{
+    lock();
+    bool open = is_open();
+    if (open)
+        weft__global_put(first, last, count);
+    unlock();
+    if (open)
+        weft__wake_processor();
+    else
+        weft__spawn_drop_chain(first); /* the run is over: nobody will run them */
+}
+
+/* Under the lock: a machine is wanted and cannot be had. Somebody has to try again, and that may be the watchdog alone. */
+static void refuse_start(bool failed)
+{
+    if (failed) {
+        int64_t pause =
+            START_PAUSE << (weft__rt.start_failures < START_DOUBLINGS ? weft__rt.start_failures++ : START_DOUBLINGS);
+        weft__rt.start_after = weft__port_now() + pause;
+    }
+    if (weft__load_relaxed(&weft__rt.watchdog_asleep) != 0) /* both under the lock */
+        weft__watchdog_wake();
+}
+
+static void say_no_thread(int error)
+{
+    static bool said; /* protected by the lock */
+    lock();
+    bool say = !said;
+    said = true;
+    unlock();
+    if (say)
+        weft__warn("cannot start another thread (error %d): goroutines go on with fewer; raise the limit on processes "
+                   "(ulimit -u, the cgroup's pids.max) or the memory limit",
+                   -error);
+}
+
+/* Under the lock: a machine with a processor, to look for work. NULL: there is no room, or it cannot be had (*error).
+ * *idle: it is an idle one, to be woken; else its thread has to be started. */
+static struct machine *machine_for_work(bool *idle, int *error)
+{
+    *error = 0;
+    *idle = weft__rt.idle_machines != NULL;
+    if (!is_open() || weft__rt.busy - weft__rt.stuck >= weft__load_relaxed(&weft__rt.target)) /* under the lock */
+        return NULL;
+    bool at_hand = *idle && weft__rt.idle_processors != NULL;
+    if (!at_hand && weft__rt.start_after != 0 && weft__port_now() < weft__rt.start_after) {
+        refuse_start(false);
+        return NULL;
+    }
+    struct processor *p = weft__processor_acquire(NULL);
+    struct machine *m = p == NULL ? NULL : *idle ? weft__idle_pop() : weft__machine_new(p, true);
+    if (m == NULL) {
+        struct machine nobody = {.p = p};
+        if (p != NULL)
+            weft__processor_release(&nobody);
+        refuse_start(true);
+        *error = -ENOMEM;
+        return NULL;
+    }
+    m->p = p;
+    m->spinning = true;
+    p->machine = m;
+    return m;
+}
+
+/* A thread for it, asked for once: the caller may be a goroutine, or a timer under its heap's lock, and has no time.
+ * Otherwise later, and then by whoever wants one: the watchdog, if nobody else does. */
+static int start_for_work(struct machine *m)
+{
+    int error = weft__machine_start(m, false);
+    if (error == -ECANCELED)
+        return error;
+    lock();
+    if (error != 0) {
+        refuse_start(true);
+    } else {
+        weft__rt.start_after = 0;
+        weft__rt.start_failures = 0;
+    }
+    unlock();
+    return error;
+}
+
+void weft__wake_processor(void)
+{
+    int32_t none = 0;
+    int error;
+    bool idle;
+    /* One machine that looks for work is enough: it wakes the next when it has found some. */
+    if (!weft__cas_seq(&weft__rt.spinning, &none, 1)) /* pairs with the drop in go_idle */
+        return;
+    lock();
+    struct machine *m = machine_for_work(&idle, &error);
+    unlock();
+    if (m != NULL && idle)
+        weft__machine_wake(m);
+    else if (m != NULL)
+        error = start_for_work(m);
+    if ((m != NULL && error == 0) || error == -ECANCELED) /* spinning is the machine's, or of a run that is over */
+        return;
+    weft__add_seq(&weft__rt.spinning, -1);
+    if (error == 0)
+        return;
+    say_no_thread(error);
+    /* Others may have relied on the machine that did not come. There is none to be started for a while, so that this ends;
+     * but one that has gone idle meanwhile can do it. */
+    lock();
+    bool again = is_open() && work_somewhere();
+    unlock();
+    if (again)
+        weft__wake_processor();
+}
+
+/* ---- looking for work ---- */
 
 static void run_own_timers(struct processor *p)
 {

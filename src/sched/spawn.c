@@ -136,11 +136,12 @@ static void say_once(int error)
     uint32_t bit = error == -ENOMEM ? 1 : error == -EPERM ? 2 : 4;
     if (error == -EAGAIN || (weft__or_acq_rel(&said, bit) & bit) != 0)
         return; /* the stack pool has said more */
-    weft__warn("cannot start a goroutine: %s",
-               error == -ENOMEM
-                   ? "no memory for its descriptor; raise the memory limit (ulimit -v, the cgroup's memory.max)"
-               : error == -EPERM ? "no run is going on; call it between the start and the end of weft_run's function"
-                                 : "its stack_size is out of range (16 KiB to 1 GiB) or its value above 64 KiB");
+    weft__warn(
+        "cannot start a goroutine: %s",
+        error == -ENOMEM
+            ? "no memory for its descriptor or its stack; raise the memory limit (ulimit -v, the cgroup's memory.max)"
+        : error == -EPERM ? "no run is going on; call it between the start and the end of weft_run's function"
+                          : "its stack_size is out of range (16 KiB to 1 GiB) or its value above 64 KiB");
 }
 
 static struct spawn *fail(int error)

@@ -105,15 +105,14 @@ static bool look_at_all(int64_t now, bool *busy)
     for (uint32_t i = 0; i < count; i++) {
         struct processor *p = weft__rt.processors[i];
         uint32_t status = weft__load_relaxed(&p->status); /* a hint */
-        if (status == PROCESSOR_IDLE) {
-            /* Left behind by a blocking section, or timers that its machine had. */
-            if (has_own_work(p, now) && weft__load_relaxed(&weft__rt.room) > 0) /* a hint */
-                weft__wake_processor();
-            continue;
-        }
-        *busy = true;
-        if (status == PROCESSOR_RUNNING && look_at(p, now))
-            done = true;
+        if (status != PROCESSOR_IDLE)
+            *busy = true;
+        if (status == PROCESSOR_RUNNING)
+            done |= look_at(p, now);
+        /* Left behind by a blocking section, or by a machine that is stuck and whose stand-in could not be had at once; or
+         * timers that an idle processor's machine had. */
+        else if (has_own_work(p, now) && weft__load_relaxed(&weft__rt.room) > 0) /* a hint */
+            weft__wake_processor();
     }
     if (weft__load_relaxed(&weft__rt.global_count) > 0 && weft__load_relaxed(&weft__rt.room) > 0) /* hints */
         weft__wake_processor();
@@ -171,11 +170,26 @@ static int64_t idle_pause(int64_t *recheck)
     return weft__deadlock_setting() < 0 ? -1 : pause;
 }
 
-/* Sleep for good, unless a processor was given out meanwhile: the giver looks at watchdog_asleep under runtime.lock. */
+/* Under runtime.lock. All machines are in blocking sections, and something waits for one that could not be had so far. */
+static bool is_work_owed(void)
+{
+    if (weft__rt.idle_machines != NULL) /* they see to it */
+        return false;
+    if (weft__rt.global_first != RUNNABLE_NONE || weft__timers_earliest() != NEVER)
+        return true;
+    uint32_t count = weft__load_acquire(&weft__rt.processor_count); /* pairs with processor_new */
+    for (uint32_t i = 0; i < count; i++)
+        if (!runq_is_empty(&weft__rt.processors[i]->queue))
+            return true;
+    return false;
+}
+
+/* Sleep for good, unless a processor was given out or refused meanwhile: who does that looks at watchdog_asleep under
+ * runtime.lock. */
 static bool may_sleep(void)
 {
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    bool idle = weft__rt.busy == 0;
+    bool idle = weft__rt.busy == 0 && !is_work_owed();
     weft__store_relaxed(&weft__rt.watchdog_asleep, idle ? 1u : 0u); /* under the lock */
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     return idle;
@@ -219,8 +233,8 @@ void weft__watchdog_loop(void)
         }
         while (weft__stack_scavenge(true))
             ;
-        if (may_sleep())
-            weft__port_futex_wait((uint32_t *)&weft__rt.watchdog_word, word, sleep);
+        bool asleep = may_sleep();
+        weft__port_futex_wait((uint32_t *)&weft__rt.watchdog_word, word, asleep ? sleep : TICK_MAX);
         weft__store_relaxed(&weft__rt.watchdog_asleep, 0u); /* a spurious wake-up by a giver is harmless */
     }
 }
