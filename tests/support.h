@@ -292,11 +292,16 @@ TEST_HELPER bool test_matches(const char *text, const char *regex)
 
 /* --- main ------------------------------------------------------------------------------------------------------------ */
 
+/* libcheck reads it when a test case is made. */
+static __attribute__((constructor)) void test_set_timeout(void)
+{
+    setenv("CK_DEFAULT_TIMEOUT", "120", 0);
+}
+
 /* int main(void) { return test_main(suite()); } - each test in a process of its own, 120 s at most unless its case (or
  * CK_DEFAULT_TIMEOUT) says otherwise. */
 TEST_HELPER int test_main(Suite *suite)
 {
-    setenv("CK_DEFAULT_TIMEOUT", "120", 0);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
