@@ -85,7 +85,7 @@ static void *machine_main(void *arg)
     return NULL;
 }
 
-/* From here on the end of the run waits for the machine, and takes it for lost if its thread is not there in time. */
+/* From here on the end of the run waits for the machine. */
 struct machine *weft__machine_new(struct processor *p, bool spinning)
 {
     ASSERT(weft__lock_is_taken(&weft__rt.lock));
@@ -109,8 +109,8 @@ int weft__machine_start(struct machine *m, bool patient)
     size_t stack = weft__tools_active ? MACHINE_STACK_TOOLS : MACHINE_STACK;
     int error =
         patient ? weft__port_thread_start(machine_main, m, stack) : weft__port_thread_try(machine_main, m, stack);
-    if (error != 0 && weft__machine_discard(m))
-        return -ECANCELED;
+    if (error != 0)
+        (void)weft__machine_discard(m); /* it was not away, so the end of a run has not given it up */
     return error;
 }
 

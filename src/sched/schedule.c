@@ -287,8 +287,6 @@ static struct machine *machine_for_work(bool *idle, int *error)
 static int start_for_work(struct machine *m)
 {
     int error = weft__machine_start(m, false);
-    if (error == -ECANCELED)
-        return error;
     lock();
     if (error != 0) {
         refuse_start(true);
@@ -315,7 +313,7 @@ void weft__wake_processor(void)
         weft__machine_wake(m);
     else if (m != NULL)
         error = start_for_work(m);
-    if ((m != NULL && error == 0) || error == -ECANCELED) /* spinning is the machine's, or of a run that is over */
+    if (m != NULL && error == 0) /* spinning is the machine's now */
         return;
     weft__add_seq(&weft__rt.spinning, -1);
     if (error == 0)
