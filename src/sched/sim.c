@@ -176,14 +176,18 @@ static bool timer_is_pending(struct processor *p)
     return weft__load_relaxed(&p->timers.next) != NEVER && weft__timers_alive() > 0; /* the machine's own heap */
 }
 
-static bool advance(struct processor *p)
+static bool advance(struct machine *m)
 {
-    if (!timer_is_pending(p))
+    struct timer_heap *timers = &m->p->timers;
+    if (!timer_is_pending(m->p))
         return false;
-    int64_t next = weft__load_relaxed(&p->timers.next); /* as above */
+    int64_t next = weft__load_relaxed(&timers->next); /* as above */
     if (next > sim.clock)
         sim.clock = next;
-    weft__timers_run(&p->timers, sim.clock);
+    struct goroutine *g = m->g;
+    m->g = NULL; /* as in the loop: what fires cannot be suspended */
+    weft__timers_run(timers, sim.clock);
+    m->g = g;
     return true;
 }
 
@@ -196,7 +200,7 @@ static void fire_due(struct processor *p)
 
 bool weft__sim_advance(void)
 {
-    return advance(weft__machine()->p);
+    return advance(weft__machine());
 }
 
 /* ---- who goes on ---- */
@@ -242,7 +246,7 @@ runnable weft__sim_next(struct machine *m)
         if (sim.count == 0) {
             if (sim.settling != NULL)
                 r = take_settling();
-            else if (!advance(p))
+            else if (!advance(m))
                 nothing_can_happen();
         } else if (sim.chooser == NULL) {
             r = take((uint32_t)((draw() >> 32) * sim.count >> 32));
@@ -251,7 +255,7 @@ runnable weft__sim_next(struct machine *m)
             if (answer < sim.count)
                 r = take(answer);
             else
-                (void)advance(p);
+                (void)advance(m);
         }
     }
     return r;
@@ -282,7 +286,7 @@ void weft__sim_preempt(void)
         sim.candidates[0] = sim.candidates[--sim.count];
         if (answer == 0)
             return;
-        (void)advance(m->p);
+        (void)advance(m);
     }
     m->g->task.reason = &preempted;
     weft__store_release(&m->g->state, WEFT__RUNNABLE); /* for reports */
