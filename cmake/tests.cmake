@@ -6,6 +6,7 @@
 #   test-timeout: 120                seconds until ctest ends it
 #   test-label: stress               more ctest labels
 #   test-serial:                     not beside other tests
+#   test-library: explore            link the library for exploration (tests/explore); without one the test is left out
 #   test-skip: cross thread lto      not in cross builds, not under the named sanitizer (address, thread), not where all is
 #                                    compiled as one (--wrap does not see calls that are inlined); TEST_LTO tells a part of a test
 if(NOT WEFT_TESTS)
@@ -68,7 +69,14 @@ function(weft_add_test source)
     weft_test_option(${source} timeout timeout)
     weft_test_option(${source} label label)
     weft_test_option(${source} serial serial)
+    weft_test_option(${source} library library)
     weft_test_skipped(${source} skipped)
+    if(library AND NOT TARGET weft_${library})
+        return()
+    endif()
+    if(NOT library)
+        set(library static)
+    endif()
     if(skipped)
         message(STATUS "test ${name} is not for this build")
         return()
@@ -87,7 +95,7 @@ function(weft_add_test source)
     if(NOT source MATCHES "\\.cc$") # src/debug/debug.h would hide libstdc++'s <debug/debug.h>
         target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/src)
     endif()
-    target_link_libraries(${program} PRIVATE weft_static weft_options PkgConfig::CHECK)
+    target_link_libraries(${program} PRIVATE weft_${library} weft_options PkgConfig::CHECK)
     target_link_options(${program} PRIVATE ${link} ${wrap})
     target_compile_definitions(${program} PRIVATE $<$<BOOL:${CMAKE_INTERPROCEDURAL_OPTIMIZATION}>:TEST_LTO=1>)
     set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
@@ -95,6 +103,24 @@ function(weft_add_test source)
     set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout} LABELS "${room};${label}" RUN_SERIAL ${serial}
                          SKIP_RETURN_CODE 77 ENVIRONMENT "${weft_test_environment}")
 endfunction()
+
+# The library for exploration: chan, sync and time with tests/explore/points.h before each file, the other rooms as they are, and the
+# explorer. With assertions only; under ThreadSanitizer there is nothing to see, as all is one thread.
+if(CHECK_FOUND AND NOT CMAKE_CROSSCOMPILING AND NOT WEFT_SANITIZE STREQUAL "thread"
+   AND (CMAKE_BUILD_TYPE STREQUAL "Debug" OR WEFT_ASSERTIONS))
+    set(explored ${weft_sources})
+    list(FILTER explored INCLUDE REGEX "/src/(chan|sync|time)/")
+    add_library(weft_explored OBJECT ${explored})
+    weft_library_options(weft_explored)
+    target_compile_options(weft_explored PRIVATE -include ${PROJECT_SOURCE_DIR}/tests/explore/points.h)
+    file(GLOB explorer CONFIGURE_DEPENDS tests/explore/*.c)
+    list(FILTER explorer EXCLUDE REGEX "_test\\.c$")
+    add_library(weft_explore STATIC ${explorer} $<TARGET_OBJECTS:weft_explored>
+                "$<FILTER:$<TARGET_OBJECTS:weft_static>,EXCLUDE,/src/(chan|sync|time)/>")
+    weft_library_options(weft_explore)
+    target_include_directories(weft_explore PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+    target_link_libraries(weft_explore PRIVATE PkgConfig::CHECK)
+endif()
 
 if(CHECK_FOUND)
     # As an archive (cross builds) it needs libm behind it, which its check.pc says in Libs.private alone.
