@@ -66,7 +66,7 @@ extern struct weft__sim_chooser explore_chooser;
 
 /* linear.c */
 void explore_history_begin(void);
-void explore_history_parks(int goroutine);
+void explore_history_parks(int goroutine, uint32_t at);
 void explore_history_check(void);
 
 #endif

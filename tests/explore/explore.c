@@ -22,7 +22,7 @@
 #include "engine.h"
 #include "support.h"
 
-#define BUDGET 8 /* seconds, for the executions of a scenario */
+#define BUDGET 5 /* seconds, for the executions of a scenario */
 
 static const struct explore_scenario *scenario;
 static struct weft__task *gate[EXPLORE_GOROUTINES];
@@ -148,7 +148,8 @@ static bool time_is_up(void)
 
 static void depth_first(uint64_t most)
 {
-    int highest = scenario->bound != 0 ? scenario->bound : EXPLORE_BOUND;
+    const char *text = getenv("WEFT_EXPLORE_BOUND");
+    int highest = text != NULL ? atoi(text) : scenario->bound != 0 ? scenario->bound : EXPLORE_BOUND;
     uint64_t count = 0;
     explore_record->method = EXPLORE_DEPTH_FIRST;
     for (int bound = 0; bound <= highest; bound++) {

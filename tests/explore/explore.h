@@ -8,7 +8,7 @@
  *   1. depth first: every schedule with at most `bound` preemptions, first with none, then one ...
  *   2. at random (PCT): each goroutine has a random priority, which drops at a few random steps
  *   3. replay: WEFT_EXPLORE_SCENARIO=name with WEFT_EXPLORE_SEED=n (of 2) or WEFT_EXPLORE_CHOICES=list (of 1)
- * WEFT_EXPLORE_SECONDS=n gives each scenario n seconds and no other limit (else a few seconds, and `most`);
+ * WEFT_EXPLORE_SECONDS=n gives each scenario n seconds and no other limit (else a few seconds, and `most`); WEFT_EXPLORE_BOUND=n;
  * WEFT_EXPLORE_ONLY=depth or random leaves the other way out; WEFT_EXPLORE_VERBOSE=1 says how many executions there were.
  * A bug is: explore_check that fails, a history that is not linearizable (linear.h), goroutines that wait for ever, a spinner that
  * nobody relieves, memory used after it was given back or not given back, and whatever ends the process. The first one ends
@@ -32,7 +32,7 @@ struct explore_scenario {
     bool may_spin;       /* M-06: locks spin */
 };
 #define EXPLORE_BOUND 2
-#define EXPLORE_MOST 50000
+#define EXPLORE_MOST 30000
 
 /* Fails the running test when a bug is found. */
 void explore(const struct explore_scenario *scenario);
@@ -40,10 +40,11 @@ void explore(const struct explore_scenario *scenario);
 /* In a scenario. */
 #define explore_check(x) ((x) ? (void)0 : explore_fail("%s:%d: %s", __FILE__, __LINE__, #x))
 _Noreturn void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int explore_self(void);                  /* which of the goroutines; -1: none of them */
-uint32_t explore_time(void);             /* one more each time: events in order */
-void explore_point(void);                /* a scheduling point of the scenario's own */
-void explore_wait_for_writes(void);      /* until anybody has changed shared memory */
-uint32_t explore_choose(uint32_t count); /* any of [0, count): each is explored */
+int explore_self(void);                    /* which of the goroutines; -1: none of them */
+uint32_t explore_time(void);               /* one more each time: events in order */
+uint32_t explore_parked_at(int goroutine); /* when it has parked last; 0: never */
+void explore_point(void);                  /* a scheduling point of the scenario's own */
+void explore_wait_for_writes(void);        /* until anybody has changed shared memory */
+uint32_t explore_choose(uint32_t count);   /* any of [0, count): each is explored */
 
 #endif

@@ -18,7 +18,8 @@ static void search(const struct explore_scenario *scenario)
 }
 
 #define found(regex)                                                                                                   \
-    ck_assert_msg(finding.found &&test_matches(finding.message, regex), "found: %s", finding.found ? finding.message : "nothing")
+    ck_assert_msg(finding.found &&test_matches(finding.message, regex), "found: %s",                                   \
+                  finding.found ? finding.message : "nothing")
 
 /* ---- every schedule, once ---- */
 
@@ -135,8 +136,10 @@ static void begin_unbuffered(void)
 
 START_TEST(somebody_waits_for_ever)
 {
-    search(&(struct explore_scenario){
-        .name = "for_ever", .goroutines = {waits_for_ever, passes_points}, .begin = begin_unbuffered, .end = linear_end});
+    search(&(struct explore_scenario){.name = "for_ever",
+                                      .goroutines = {waits_for_ever, passes_points},
+                                      .begin = begin_unbuffered,
+                                      .end = linear_end});
     found("waits for ever; goroutine 0: chan receive");
 }
 END_TEST
@@ -312,8 +315,8 @@ START_TEST(wrong_histories)
     static void (*const wrong[])(void) = {loses_a_value,    finds_it_empty,      finds_it_full,
                                           is_closed_untold, sees_a_wrong_length, gets_an_untold_value};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        search(&(struct explore_scenario){
-            .name = "wrong", .goroutines = {wrong[i]}, .begin = begin_one, .end = end_all});
+        search(
+            &(struct explore_scenario){.name = "wrong", .goroutines = {wrong[i]}, .begin = begin_one, .end = end_all});
         found("no sequential channel gives this history");
     }
     search(&(struct explore_scenario){

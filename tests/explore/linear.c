@@ -50,11 +50,11 @@ void explore_history_begin(void)
     memset(current, 0, sizeof current);
 }
 
-void explore_history_parks(int goroutine)
+void explore_history_parks(int goroutine, uint32_t at)
 {
     struct operation *operation = current[goroutine];
     if (operation != NULL && operation->returned == 0 && operation->parked == 0)
-        operation->parked = explore_time();
+        operation->parked = at;
 }
 
 void linear_begin(int first_capacity, int second_capacity)

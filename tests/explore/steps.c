@@ -36,7 +36,7 @@ uint32_t explore_writes;
 
 static const struct explore_scenario *scenario;
 static uint64_t ids[EXPLORE_GOROUTINES];
-static uint32_t rounds;
+static uint32_t rounds, parked_at[EXPLORE_GOROUTINES];
 
 /* Those in the commit step of a park. */
 static struct committing {
@@ -83,6 +83,7 @@ void explore_steps_begin(const struct explore_scenario *begun)
 {
     scenario = begun;
     memset(ids, 0, sizeof ids);
+    memset(parked_at, 0, sizeof parked_at);
     waiting = commits = 0;
     rounds = 0;
     explore_record->steps = explore_record->choices = 0;
@@ -136,8 +137,16 @@ void explore_wrote(void)
 
 void explore_parks(void)
 {
-    if (in_goroutine() && explore_self() >= 0)
-        explore_history_parks(explore_self());
+    int self = explore_self();
+    if (self < 0)
+        return;
+    parked_at[self] = explore_time();
+    explore_history_parks(self, parked_at[self]);
+}
+
+uint32_t explore_parked_at(int goroutine)
+{
+    return parked_at[goroutine];
 }
 
 /* ---- park and ready ---- */
