@@ -171,6 +171,24 @@ static void looks_at_length(void)
     explore_check(length <= 1);
 }
 
+/* It is never open and empty at once. */
+static void begin_filled_and_told(void)
+{
+    linear_begin(1, -1);
+    linear_send(0, 6);
+}
+static void closes_and_receives(void)
+{
+    int value;
+    linear_close(0);
+    (void)linear_recv(0, &value);
+}
+static void looks_in_vain(void)
+{
+    int value;
+    explore_check(linear_try_recv(0, &value) >= 0);
+}
+
 static void closes_plainly(void)
 {
     chan_close(linear_chan[0]);
@@ -181,6 +199,10 @@ START_TEST(c12_nonblocking_receive_race)
     explore(&(struct explore_scenario){.name = "try_close",
                                        .goroutines = {closes_plainly, takes_6, looks_at_length},
                                        .begin = begin_filled,
+                                       .end = linear_end});
+    explore(&(struct explore_scenario){.name = "try_drained",
+                                       .goroutines = {closes_and_receives, looks_in_vain},
+                                       .begin = begin_filled_and_told,
                                        .end = linear_end});
     explore(&(struct explore_scenario){.name = "try_closing",
                                        .goroutines = {closes, tries_twice, tries_twice},

@@ -49,11 +49,28 @@ static inline bool explore_wrote_if(bool written)
 #define EXPLORE_STEP explore_step(__FILE__, __LINE__)
 #define EXPLORE_WRITE (explore_step(__FILE__, __LINE__), explore_wrote())
 
+/* What is stored is computed before the point: it may be out of date when it is stored. */
 #define EXPLORE_LOAD(p) (EXPLORE_STEP, atomic_load(p))
-#define EXPLORE_STORE(p, v) (EXPLORE_WRITE, atomic_store((p), (v)))
-#define EXPLORE_EXCHANGE(p, v) (EXPLORE_WRITE, atomic_exchange((p), (v)))
-#define EXPLORE_ADD(p, v) (EXPLORE_WRITE, atomic_fetch_add((p), (v)))
-#define EXPLORE_CAS(p, e, v) (EXPLORE_STEP, explore_wrote_if(atomic_compare_exchange_strong((p), (e), (v))))
+#define EXPLORE_STORE(p, v)                                                                                            \
+    __extension__({                                                                                                    \
+        __auto_type explore_stored = (v);                                                                              \
+        EXPLORE_WRITE;                                                                                                 \
+        atomic_store((p), explore_stored);                                                                             \
+    })
+#define EXPLORE_CHANGE(operation, p, v)                                                                                \
+    __extension__({                                                                                                    \
+        __auto_type explore_operand = (v);                                                                             \
+        EXPLORE_WRITE;                                                                                                 \
+        operation((p), explore_operand);                                                                               \
+    })
+#define EXPLORE_EXCHANGE(p, v) EXPLORE_CHANGE(atomic_exchange, p, v)
+#define EXPLORE_ADD(p, v) EXPLORE_CHANGE(atomic_fetch_add, p, v)
+#define EXPLORE_CAS(p, e, v)                                                                                           \
+    __extension__({                                                                                                    \
+        __auto_type explore_wanted = (v);                                                                              \
+        EXPLORE_STEP;                                                                                                  \
+        explore_wrote_if(atomic_compare_exchange_strong((p), (e), explore_wanted));                                    \
+    })
 
 #undef weft__load_relaxed
 #undef weft__load_acquire
@@ -92,8 +109,8 @@ static inline bool explore_wrote_if(bool written)
 #define weft__add_release EXPLORE_ADD
 #define weft__add_acq_rel EXPLORE_ADD
 #define weft__add_seq EXPLORE_ADD
-#define weft__or_acq_rel(p, v) (EXPLORE_WRITE, atomic_fetch_or((p), (v)))
-#define weft__and_release(p, v) (EXPLORE_WRITE, atomic_fetch_and((p), (v)))
+#define weft__or_acq_rel(p, v) EXPLORE_CHANGE(atomic_fetch_or, p, v)
+#define weft__and_release(p, v) EXPLORE_CHANGE(atomic_fetch_and, p, v)
 #define weft__cas_relaxed EXPLORE_CAS
 #define weft__cas_acquire EXPLORE_CAS
 #define weft__cas_release EXPLORE_CAS
