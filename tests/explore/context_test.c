@@ -268,6 +268,18 @@ static void makes_a_function(void)
     weft_context_function_free(function);
 }
 
+/* Made before the end or after: it is called. */
+static void makes_a_function_that_stays(void)
+{
+    function = weft_context_after_func(context, counts, NULL);
+}
+static void end_function_called(void)
+{
+    explore_check(calls == 1);
+    weft_context_function_free(function);
+    end();
+}
+
 START_TEST(x06_functions)
 {
     explore(&(struct explore_scenario){.name = "context_function",
@@ -282,6 +294,10 @@ START_TEST(x06_functions)
                                        .goroutines = {frees_function, cancels_first},
                                        .begin = begin_function,
                                        .end = end_function_freed});
+    explore(&(struct explore_scenario){.name = "context_function_late",
+                                       .goroutines = {makes_a_function_that_stays, cancels_first},
+                                       .begin = begin,
+                                       .end = end_function_called});
     explore(&(struct explore_scenario){.name = "context_function_made",
                                        .goroutines = {makes_a_function, cancels_first},
                                        .begin = begin,
@@ -339,8 +355,25 @@ static void waits_again_if_cancelled(void)
     leave();
 }
 
+/* Nothing else ends the wait. */
+static void is_cancelled(void)
+{
+    explore_check(weft_waitgroup_wait_ctx(context, group) == -ECANCELED);
+}
+static void end_group(void)
+{
+    weft_waitgroup_done(group);
+    weft_waitgroup_wait(group);
+    free(group);
+    end();
+}
+
 START_TEST(wait_group_with_a_context)
 {
+    explore(&(struct explore_scenario){.name = "context_waitgroup_only",
+                                       .goroutines = {is_cancelled, cancels_first, is_cancelled},
+                                       .begin = begin_group,
+                                       .end = end_group});
     explore(&(struct explore_scenario){.name = "context_waitgroup",
                                        .goroutines = {waits_or_is_cancelled, finishes, cancels_first, waits},
                                        .begin = begin_group,

@@ -337,8 +337,24 @@ static void selects_closed_and_frees(void)
     chan_free(one);
 }
 
+/* The partner has done with the channel, and so has the select that it has served. */
+static void sends_one_and_frees(void)
+{
+    chan_send(one, 90);
+    chan_free(one);
+}
+static void selects_beside_the_free(void)
+{
+    int a, b;
+    explore_check(chan_select(on_recv(one, &a), on_recv(other, &b)) == 0 && a == 90);
+}
+
 START_TEST(s09_freed_when_the_select_is_over)
 {
+    explore(&(struct explore_scenario){.name = "select_partner_frees",
+                                       .goroutines = {sends_one_and_frees, selects_beside_the_free},
+                                       .begin = begin_life,
+                                       .end = end_life});
     explore(&(struct explore_scenario){
         .name = "select_free", .goroutines = {sends_one, selects_and_frees}, .begin = begin_life, .end = end_life});
     explore(&(struct explore_scenario){.name = "select_free_closed",

@@ -103,6 +103,39 @@ START_TEST(t03_t07_stop_while_parked)
 }
 END_TEST
 
+/* A select has found the tick and taken another case: then stop says that it was still to come, and it is gone. */
+static void begin_select(void)
+{
+    begin();
+    signal_chan = chan_make(int, 1);
+    chan_send(signal_chan, 5);
+}
+static void selects_and_stops(void)
+{
+    int64_t due;
+    int number;
+    weft_sleep(DUE);
+    if (chan_select(on_recv(ticks, &due), on_recv(signal_chan, &number)) == 0) {
+        explore_check(due == start + DUE);
+        taken++;
+    }
+    stops();
+}
+static void end_select(void)
+{
+    chan_free(signal_chan);
+    end_stopped();
+}
+
+START_TEST(t03_stop_of_a_tick_that_a_select_left)
+{
+    explore(&(struct explore_scenario){.name = "timer_select_stop",
+                                       .goroutines = {selects_and_stops, tries_to_receive},
+                                       .begin = begin_select,
+                                       .end = end_select});
+}
+END_TEST
+
 /* ---- reset: earlier and later ---- */
 
 static int64_t reset_to;
@@ -309,6 +342,7 @@ int main(void)
     tcase_set_timeout(tests, 250);
     tcase_add_test(tests, t03_stop_or_receive);
     tcase_add_test(tests, t03_t07_stop_while_parked);
+    tcase_add_test(tests, t03_stop_of_a_tick_that_a_select_left);
     tcase_add_test(tests, t03_t07_reset);
     tcase_add_test(tests, t10_one_tick_one_receiver);
     tcase_add_test(tests, t05_functions);
