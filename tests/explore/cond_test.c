@@ -193,12 +193,7 @@ static void waits_and_frees(void)
     tickets++;
     weft_cond_wait(cond, &mutex);
     weft_mutex_unlock(&mutex);
-    memset(cond, 0xdb, sizeof *cond);
-    explore_point();
-    explore_point();
-    for (size_t i = 0; i < sizeof *cond; i++)
-        explore_check(((unsigned char *)cond)[i] == 0xdb);
-    free(cond);
+    explore_free_watched(cond, sizeof *cond);
 }
 static void wait_for_the_waiter(void)
 {

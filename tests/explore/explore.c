@@ -46,6 +46,19 @@ _Noreturn void explore_fail(const char *format, ...)
     _exit(1);
 }
 
+/* Each bit is set one time and clear another, so that whatever is done to it shows. */
+void explore_free_watched(void *memory, size_t size)
+{
+    unsigned char *bytes = memory, fill = explore_choose(2) == 0 ? 0xdb : 0x24;
+    memset(bytes, fill, size);
+    weft_sleep(1); /* whoever can go on does, without a preemption */
+    for (size_t i = 0; i < size; i++)
+        if (bytes[i] != fill)
+            explore_fail("touched when its last user had left: byte %zu of %zu is %#x, was %#x", i, size, bytes[i],
+                         fill);
+    free(memory);
+}
+
 /* ---- one execution ---- */
 
 static void commit_nothing(void *unused)

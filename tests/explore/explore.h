@@ -17,6 +17,7 @@
 #define WEFT_EXPLORE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define EXPLORE_GOROUTINES 4
@@ -45,6 +46,8 @@ uint32_t explore_time(void);               /* one more each time: events in orde
 uint32_t explore_parked_at(int goroutine); /* when it has parked last; 0: never */
 void explore_point(void);                  /* a scheduling point of the scenario's own */
 void explore_wait_for_writes(void);        /* until anybody has changed shared memory */
-uint32_t explore_choose(uint32_t count);   /* any of [0, count): each is explored */
+/* free(memory), when all others have had a chance to touch it, which is a bug. */
+void explore_free_watched(void *memory, size_t size);
+uint32_t explore_choose(uint32_t count); /* any of [0, count): each is explored */
 
 #endif

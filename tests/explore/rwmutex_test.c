@@ -216,15 +216,6 @@ END_TEST
 
 /* ---- W-04: the last one frees it ---- */
 
-static void leaves(void)
-{
-    memset(lock, 0xdb, sizeof *lock);
-    explore_point();
-    explore_point();
-    for (size_t i = 0; i < sizeof *lock; i++)
-        explore_check(((unsigned char *)lock)[i] == 0xdb);
-    free(lock);
-}
 static void begin_leaving(void)
 {
     begin();
@@ -240,22 +231,24 @@ static void begin_leaving_two(void)
 static void writes_and_leaves(void)
 {
     weft_rwmutex_lock(lock);
+    weft_sleep(1); /* the others queue */
     bool last = left == 1;
     if (!last)
         left--;
     weft_rwmutex_unlock(lock);
     if (last)
-        leaves();
+        explore_free_watched(lock, sizeof *lock);
 }
 static void reads_and_leaves(void)
 {
     weft_rwmutex_rlock(lock);
+    weft_sleep(1);
     bool last = left == 1;
     if (!last)
         left--;
     weft_rwmutex_runlock(lock);
     if (last)
-        leaves();
+        explore_free_watched(lock, sizeof *lock);
 }
 
 START_TEST(w04_freed_by_the_last_owner)

@@ -133,18 +133,22 @@ static void locks_and_last_frees(void)
     bool last = --left == 0;
     weft_mutex_unlock(mutex);
     if (last) {
-        memset(mutex, 0xdb, sizeof *mutex);
-        explore_point();
-        explore_point();
-        for (size_t i = 0; i < sizeof *mutex; i++)
-            explore_check(((unsigned char *)mutex)[i] == 0xdb);
-        free(mutex);
+        explore_free_watched(mutex, sizeof *mutex);
     }
 }
 static void begin_two(void)
 {
     begin_mutex();
     left = 2;
+}
+static void locks_for_long_and_last_frees(void)
+{
+    weft_mutex_lock(mutex);
+    weft_sleep(1); /* the others queue */
+    bool last = --left == 0;
+    weft_mutex_unlock(mutex);
+    if (last)
+        explore_free_watched(mutex, sizeof *mutex);
 }
 static void begin_three(void)
 {
@@ -159,6 +163,10 @@ START_TEST(w04_mutex_freed_by_the_next_owner)
     explore(&(struct explore_scenario){.name = "mutex_free_3",
                                        .goroutines = {locks_and_last_frees, locks_and_last_frees, locks_and_last_frees},
                                        .begin = begin_three});
+    explore(&(struct explore_scenario){
+        .name = "mutex_free_queue",
+        .goroutines = {locks_for_long_and_last_frees, locks_for_long_and_last_frees, locks_and_last_frees},
+        .begin = begin_three});
 }
 END_TEST
 
@@ -188,12 +196,7 @@ static void waits_and_frees(void)
 {
     weft_waitgroup_wait(group);
     explore_check(done == 2);
-    memset(group, 0xdb, sizeof *group);
-    explore_point();
-    explore_point();
-    for (size_t i = 0; i < sizeof *group; i++)
-        explore_check(((unsigned char *)group)[i] == 0xdb);
-    free(group);
+    explore_free_watched(group, sizeof *group);
 }
 static void free_group(void)
 {
@@ -283,12 +286,7 @@ static void does_and_last_frees(void)
     does();
     if (--leaving > 0)
         return;
-    memset(once, 0xdb, sizeof *once);
-    explore_point();
-    explore_point();
-    for (size_t i = 0; i < sizeof *once; i++)
-        explore_check(((unsigned char *)once)[i] == 0xdb);
-    free(once);
+    explore_free_watched(once, sizeof *once);
 }
 
 START_TEST(w05_once)
