@@ -22,6 +22,8 @@
  * Turns:      readers who come while it is closed wait until the one who closed it is through, and then enter all together
  *             (M-05): let_go opens it for them, or gives the oldest writer that waits the next turn (closing it again for
  *             newcomers) with all of them as those to leave. If no reader waits, writers compete as in mutex.c.
+ *             So it is settled how many enter. Those in the row do; of those who are still on their way there one may lose its
+ *             place to a newcomer, in whose stead it then waits (as in Go).
  * Invariants: WRITER => leaving is 0, PENDING is clear. PARKED => PENDING. STARVING => closed. QUEUED => closed, or WOKEN.
  *             The runlock that brings leaving to 0 with PARKED set, and nobody else, hands over to pending.
  * Life:       whoever has the lock (or was the last reader) may free it (W-04). The last touch is the addition, in runlock; the

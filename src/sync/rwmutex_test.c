@@ -9,8 +9,11 @@
 
 #include <weft.h>
 
+#include "sync/row.h"
+
 #include "support.h"
 
+#define LISTED UINT64_C(1)
 #define WRITER UINT64_C(2)
 #define PENDING UINT64_C(4)
 #define PARKED UINT64_C(8)
@@ -36,6 +39,29 @@ static void wait_for_bits(weft_rwmutex *rwmutex, uint64_t bits)
 static void wait_for_readers(weft_rwmutex *rwmutex, uint64_t readers)
 {
     while (readers_of(rwmutex) != readers)
+        weft_yield();
+}
+
+/* How many have parked in the row that begins in that word. */
+enum row { READERS = 1, WRITERS = 3 };
+
+static int waiters_in(weft_rwmutex *rwmutex, enum row row)
+{
+    uint64_t state = state_of(rwmutex) & ~LISTED;
+    if (!__atomic_compare_exchange_n(&rwmutex->opaque[0], &state, state | LISTED, false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED))
+        return -1;
+    int count = 0;
+    struct weft__row *waiters = (struct weft__row *)&rwmutex->opaque[row];
+    for (struct weft__row_waiter *waiter = waiters->oldest; waiter != NULL; waiter = waiter->next)
+        count++;
+    __atomic_fetch_and(&rwmutex->opaque[0], ~LISTED, __ATOMIC_RELEASE);
+    return count;
+}
+
+static void wait_for_waiters(weft_rwmutex *rwmutex, enum row row, int count)
+{
+    while (waiters_in(rwmutex, row) != count)
         weft_yield();
 }
 
@@ -164,7 +190,8 @@ static int turns_app(int argc, char **argv)
             weft_yield();
         for (int k = 0; k < readers; k++)
             test_check(weft_waitgroup_go(&wg, read_once, &gate, k) == 0);
-        wait_for_readers(&gate.rwmutex, (uint64_t)readers);
+        wait_for_waiters(&gate.rwmutex, READERS,
+                         readers); /* or the late one below could have the place of one of them */
         weft_rwmutex_unlock(&gate.rwmutex);
         if (writers > 0) {
             wait_for_bits(&gate.rwmutex, PENDING);
