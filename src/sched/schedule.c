@@ -94,6 +94,7 @@ static struct processor *processor_new(void)
         return NULL;
     __builtin_memset(p, 0, sizeof *p);
     p->index = index;
+    weft__stack_cache_init(&p->stacks);
     weft__store_relaxed(&p->timers.next, NEVER); /* published by processor_count */
     if (WEFT__UNLIKELY(weft__sim_is_on()))
         weft__store_relaxed(&p->attention, ATTENTION_SIM); /* as above */

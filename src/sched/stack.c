@@ -10,7 +10,8 @@
  *
  * Credits: a spawn takes a credit, an ended goroutine gives it back. There are never more credits than strides less
  *          what the processors' caches may hold, so a goroutine that has a credit finds a stack, if need be
- *          after idle caches were flushed.
+ *          after idle caches were flushed. The count begins anew with each run: what a processor of an earlier one, whose
+ *          machine was lost and comes back, has left of them is void.
  * Guards:  MADV_GUARD_INSTALL splits no mapping and is done for a batch in one call. Where the kernel lacks it,
  *          mprotect, which costs two mappings each: as many as vm.max_map_count leaves, then none, said once.
  * Locks:   pool.lock (rank STACK, the last). The fields of a chunk that the signal handler reads are immutable once
@@ -61,8 +62,9 @@ static struct {
     size_t next_chunk;      /* bytes */
     struct goroutine *free; /* touched ones, linked by task.next */
     WEFT__ATOMIC(uint32_t) free_count;
-    uint64_t strides; /* in all chunks */
-    uint64_t credits_out;
+    uint64_t strides;     /* in all chunks */
+    uint64_t credits_out; /* of this run */
+    uint32_t run;         /* changes whenever credits_out begins anew */
     uint32_t cold_total;
     bool said_out_of_space, said_no_guard;
     enum weft__guard wanted, in_use;
@@ -229,16 +231,30 @@ static struct goroutine *warm_up(void)
 
 /* ---- credits ---- */
 
+void weft__stack_cache_init(struct stack_cache *cache)
+{
+    lock();
+    cache->run = pool.run;
+    unlock();
+}
+
+/* Under the lock. */
+static void give_credits(const struct stack_cache *cache, uint32_t count)
+{
+    if (cache == NULL || cache->run == pool.run)
+        pool.credits_out -= count;
+}
+
 int weft__stack_credit_take(struct stack_cache *cache)
 {
     if (cache != NULL && cache->credits > 0) {
         cache->credits--;
         return 0;
     }
-    uint32_t want = cache != NULL ? CREDIT_BATCH : 1;
     bool say = false;
     uint64_t in_use;
     lock();
+    uint32_t want = cache != NULL && cache->run == pool.run ? CREDIT_BATCH : 1;
     while (pool.strides < pool.credits_out + want + CREDIT_SLACK && grow() == 0)
         ;
     uint64_t left = pool.strides > pool.credits_out + CREDIT_SLACK ? pool.strides - pool.credits_out - CREDIT_SLACK : 0;
@@ -272,7 +288,7 @@ void weft__stack_credit_give(struct stack_cache *cache)
         cache->credits -= give;
     }
     lock();
-    pool.credits_out -= give;
+    give_credits(cache, give);
     unlock();
 }
 
@@ -350,7 +366,7 @@ void weft__stack_cache_flush(struct stack_cache *cache)
     spill(cache, 0);
     if (cache->credits > 0) {
         lock();
-        pool.credits_out -= cache->credits;
+        give_credits(cache, cache->credits);
         unlock();
         cache->credits = 0;
     }
@@ -516,7 +532,8 @@ void weft__stack_reclaim_all(bool machines_lost)
     lock();
     weft__stack_each(reclaim, &machines_lost);
     weft__stack_each(count_lost, &lost);
-    pool.credits_out = lost; /* goroutines that never ran held the others */
+    pool.credits_out = lost; /* goroutines that never ran, and processors, held the others */
+    pool.run++;
     pool.said_out_of_space = false;
     unlock();
     while (weft__stack_scavenge(true))
@@ -573,6 +590,7 @@ int weft__stack_set_size(size_t bytes)
         pool.free = NULL;
         weft__store_relaxed(&pool.free_count, 0u);
         pool.strides = pool.credits_out = 0;
+        pool.run++;
         pool.cold_total = 0;
         pool.next_chunk = 0;
         pool.protect_budget = -1;

@@ -15,6 +15,7 @@ struct stack_cache {
     struct goroutine *first;
     uint32_t count;
     uint32_t credits; /* goroutines that this processor may still spawn before it asks the pool again */
+    uint32_t run;     /* immutable: the run that the credits are of */
 };
 
 /* How stacks are guarded. */
@@ -25,6 +26,9 @@ int weft__stack_set_size(size_t bytes);
 size_t weft__stack_get_size(void);
 void weft__stack_set_guard(enum weft__guard guard);
 enum weft__guard weft__stack_guard_in_use(void);
+
+/* A new processor's, which is zeroed. */
+void weft__stack_cache_init(struct stack_cache *cache);
 
 /* The right to a stack, taken at the spawn and given back when the goroutine has ended, so that running out of address
  * space is an error of the spawn. 0, or -EAGAIN (said once on standard error). cache may be NULL (a plain thread). */
