@@ -15,6 +15,7 @@
 #include <weft/run.h>
 #include <weft/rwmutex.h>
 #include <weft/select.h>
+#include <weft/semaphore.h>
 #include <weft/sim.h>
 #include <weft/sync.h>
 #include <weft/time.h>
