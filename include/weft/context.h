@@ -175,6 +175,19 @@ WEFT_API int weft_waitgroup_wait_ctx(weft_context *context, weft_waitgroup *wg);
  *  Returns: 0: fn has ended; -ECANCELED or -ETIMEDOUT: fn was not called by this call. Source: Go's sync.Once. */
 WEFT_API int weft_once_do_ctx(weft_context *context, weft_once *once, void (*fn)(void *arg), void *arg);
 
+/** weft_once_func_call_ctx - weft_once_func_call with a context; as weft_once_do_ctx.
+ *  Blocks: until the function has ended, or the context is cancelled. Callable from: as weft_once_do.
+ *  Ordering: as weft_once_do, or as weft_context_err.
+ *  Returns: 0: the function has returned; -ECANCELED or -ETIMEDOUT: it was not called by this call.
+ *  Source: Go's sync.OnceFunc. */
+WEFT_API int weft_once_func_call_ctx(weft_context *context, weft_once_func *once);
+
+/** weft_once_value_get_ctx - weft_once_value_get with a context; as weft_once_do_ctx.
+ *  Parameters: value, set to what the function returned; untouched after an error.
+ *  Blocks: until the function has ended, or the context is cancelled. Callable from: as weft_once_do.
+ *  Ordering: as weft_once_do, or as weft_context_err. Returns: as weft_once_func_call_ctx. Source: Go's sync.OnceValue. */
+WEFT_API int weft_once_value_get_ctx(weft_context *context, weft_once_value *once, void **value);
+
 WEFT_END_DECLS
 
 #ifndef __cplusplus

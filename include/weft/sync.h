@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * weft/sync.h - wait group, mutex, once. Each is valid when zeroed, lives where you put it and needs no clean-up;
- * none may be copied or moved while it is in use. */
+ * weft/sync.h - wait group, mutex, once, and functions that are called once. Each lives where you put it and needs no clean-up; the
+ * first three are valid when zeroed; none may be copied or moved while it is in use. */
 #ifndef WEFT_SYNC_H
 #define WEFT_SYNC_H
 
@@ -20,10 +20,26 @@ typedef struct weft_once {
     uint64_t opaque[4];
 } weft_once;
 
+/* A function, its argument, and whether and how its one call has ended. */
+typedef struct weft_once_func {
+    void (*fn)(void *arg);
+    void *arg;
+    uint64_t opaque[70];
+} weft_once_func;
+
+/* Likewise, with what the call has returned. */
+typedef struct weft_once_value {
+    void *(*fn)(void *arg);
+    void *arg;
+    uint64_t opaque[70];
+} weft_once_value;
+
 /* clang-format off */
 #define WEFT_WAITGROUP_INIT {{0}}
 #define WEFT_MUTEX_INIT {{0}}
 #define WEFT_ONCE_INIT {{0}}
+#define WEFT_ONCE_FUNC_INIT(fn, arg) {(fn), (arg), {0}}
+#define WEFT_ONCE_VALUE_INIT(fn, arg) {(fn), (arg), {0}}
 /* clang-format on */
 
 WEFT_BEGIN_DECLS
@@ -76,6 +92,23 @@ WEFT_API void weft_mutex_unlock(weft_mutex *mutex);
  *  from inside fn for the same once (that waits for ever). Ordering: fn's end happens before every return.
  *  Source: Go's sync.Once. */
 WEFT_API void weft_once_do(weft_once *once, void (*fn)(void *arg), void *arg);
+
+/** weft_once_func_call - call the function with its argument the first time only; every call returns after that one has ended.
+ *  If it panics, so does every call, with the same message: the first as ever, the others (which weft_recover may have
+ *  made possible) anew. If it ends by weft_exit, the others panic.
+ *  Note: to be freed when all calls have returned.
+ *  Blocks: until the function has ended. Callable from: as weft_once_do. Ordering: as weft_once_do.
+ *  Source: Go's sync.OnceFunc. */
+WEFT_API void weft_once_func_call(weft_once_func *once);
+
+/** weft_once_value_get - as weft_once_func_call, for a function that makes something.
+ *
+ *      static weft_once_value settings = WEFT_ONCE_VALUE_INIT(read_settings, "app.conf");
+ *      const struct settings *s = weft_once_value_get(&settings);
+ *
+ *  Blocks: until the function has ended. Callable from: as weft_once_do. Ordering: as weft_once_do.
+ *  Returns: what the function returned, the same each time. Source: Go's sync.OnceValue. */
+WEFT_API void *weft_once_value_get(weft_once_value *once);
 
 WEFT_END_DECLS
 
