@@ -15,6 +15,7 @@
 #define WEFT_COND_H
 
 #include <weft/base.h>
+#include <weft/context.h>
 #include <weft/rwmutex.h>
 #include <weft/sync.h>
 
@@ -44,6 +45,23 @@ WEFT_API void weft_cond_wait_write(weft_cond *cond, weft_rwmutex *rwmutex);
  *  Blocks: as weft_cond_wait. Callable from: goroutines and threads that have the lock. Ordering: as weft_cond_wait.
  *  Source: Go's Cond with RWMutex.RLocker. */
 WEFT_API void weft_cond_wait_read(weft_cond *cond, weft_rwmutex *rwmutex);
+
+/** weft_cond_wait_ctx - weft_cond_wait with a context. The caller has the mutex afterwards in any case.
+ *  Note: The context does not cut short the wait for the mutex. No signal is lost to a waiter that is cancelled: it goes to the
+ *  next one. Blocks: until signal or broadcast tells this waiter or the context is cancelled, then for the mutex.
+ *  Callable from: as weft_cond_wait. Ordering: as weft_cond_wait, or as weft_context_err.
+ *  Returns: 0: it was told; -ECANCELED or -ETIMEDOUT: it was not. Source: Go's Cond.Wait, with the context of a select. */
+WEFT_API int weft_cond_wait_ctx(weft_context *context, weft_cond *cond, weft_mutex *mutex);
+
+/** weft_cond_wait_write_ctx - weft_cond_wait_ctx with a rwmutex that the caller has for writing.
+ *  Blocks: as weft_cond_wait_ctx. Callable from: goroutines and threads that have the lock. Ordering: as weft_cond_wait_ctx.
+ *  Returns: as weft_cond_wait_ctx. Source: Go's Cond with a RWMutex. */
+WEFT_API int weft_cond_wait_write_ctx(weft_context *context, weft_cond *cond, weft_rwmutex *rwmutex);
+
+/** weft_cond_wait_read_ctx - weft_cond_wait_ctx with a rwmutex that the caller has for reading.
+ *  Blocks: as weft_cond_wait_ctx. Callable from: goroutines and threads that have the lock. Ordering: as weft_cond_wait_ctx.
+ *  Returns: as weft_cond_wait_ctx. Source: Go's Cond with RWMutex.RLocker. */
+WEFT_API int weft_cond_wait_read_ctx(weft_context *context, weft_cond *cond, weft_rwmutex *rwmutex);
 
 /** weft_cond_signal - tell the one that has waited longest, if any; with the lock or without.
  *  Note: nothing is stored, and nobody who begins to wait later is told.

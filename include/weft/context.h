@@ -169,6 +169,12 @@ WEFT_API int weft_sleep_ctx(weft_context *context, int64_t duration);
  *  those that it counts. Returns: 0: the counter was zero; -ECANCELED or -ETIMEDOUT. Source: Go's WaitGroup.Wait. */
 WEFT_API int weft_waitgroup_wait_ctx(weft_context *context, weft_waitgroup *wg);
 
+/** weft_mutex_lock_ctx - weft_mutex_lock with a context; one that is cancelled already wins over a mutex that is free.
+ *  Blocks: until the mutex is the caller's, or the context is cancelled. Callable from: goroutines and threads.
+ *  Ordering: as weft_mutex_lock, or as weft_context_err.
+ *  Returns: 0: locked; -ECANCELED or -ETIMEDOUT: not. Source: Go's sync.Mutex, with the context of a select. */
+WEFT_API int weft_mutex_lock_ctx(weft_context *context, weft_mutex *mutex);
+
 /** weft_once_do_ctx - weft_once_do, where waiting for another's call takes a context; a call of fn itself runs to its end.
  *  Blocks: until fn has ended, or the context is cancelled. Callable from: as weft_once_do.
  *  Ordering: as weft_once_do, or as weft_context_err.

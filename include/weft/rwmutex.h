@@ -9,6 +9,7 @@
 #define WEFT_RWMUTEX_H
 
 #include <weft/base.h>
+#include <weft/context.h>
 
 typedef struct weft_rwmutex {
     uint64_t opaque[8];
@@ -26,6 +27,12 @@ WEFT_BEGIN_DECLS
  *  Source: Go's RWMutex.RLock. */
 WEFT_API void weft_rwmutex_rlock(weft_rwmutex *rwmutex);
 
+/** weft_rwmutex_rlock_ctx - weft_rwmutex_rlock with a context; one that is cancelled already wins over a lock that is free.
+ *  Blocks: as weft_rwmutex_rlock, or until the context is cancelled. Callable from: goroutines and threads.
+ *  Ordering: as weft_rwmutex_rlock, or as weft_context_err.
+ *  Returns: 0: locked; -ECANCELED or -ETIMEDOUT: not. Source: Go's RWMutex.RLock, with the context of a select. */
+WEFT_API int weft_rwmutex_rlock_ctx(weft_context *context, weft_rwmutex *rwmutex);
+
 /** weft_rwmutex_try_rlock - take the lock for reading if no writer has it or waits for readers to leave.
  *  Blocks: never. Callable from: goroutines and threads. Ordering: as rlock if it succeeds, else none.
  *  Returns: true if taken. Source: Go's RWMutex.TryRLock. */
@@ -41,6 +48,13 @@ WEFT_API void weft_rwmutex_runlock(weft_rwmutex *rwmutex);
  *  handed the lock before other writers. Callable from: goroutines and threads. Ordering: every unlock and runlock before it
  *  happens before the return. Note: not recursive; a reader cannot become a writer. Source: Go's RWMutex.Lock. */
 WEFT_API void weft_rwmutex_lock(weft_rwmutex *rwmutex);
+
+/** weft_rwmutex_lock_ctx - weft_rwmutex_lock with a context; one that is cancelled already wins over a lock that is free.
+ *  Readers that it has kept out are let in when it gives up.
+ *  Blocks: as weft_rwmutex_lock, or until the context is cancelled. Callable from: goroutines and threads.
+ *  Ordering: as weft_rwmutex_lock, or as weft_context_err.
+ *  Returns: 0: locked; -ECANCELED or -ETIMEDOUT: not. Source: Go's RWMutex.Lock, with the context of a select. */
+WEFT_API int weft_rwmutex_lock_ctx(weft_context *context, weft_rwmutex *rwmutex);
 
 /** weft_rwmutex_trylock - take the lock for writing if nobody has it (and nobody is owed it).
  *  Blocks: never. Callable from: goroutines and threads. Ordering: as lock if it succeeds, else none.

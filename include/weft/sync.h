@@ -27,7 +27,9 @@ typedef struct weft_once_func {
     uint64_t opaque[70];
 } weft_once_func;
 
-/* Likewise, with what the call has returned. */
+/* Likewise, with what the call has returned:
+ *     static weft_once_value settings = WEFT_ONCE_VALUE_INIT(read_settings, (void *)"app.conf");
+ *     const struct settings *s = weft_once_value_get(&settings); */
 typedef struct weft_once_value {
     void *(*fn)(void *arg);
     void *arg;
@@ -102,10 +104,6 @@ WEFT_API void weft_once_do(weft_once *once, void (*fn)(void *arg), void *arg);
 WEFT_API void weft_once_func_call(weft_once_func *once);
 
 /** weft_once_value_get - as weft_once_func_call, for a function that makes something.
- *
- *      static weft_once_value settings = WEFT_ONCE_VALUE_INIT(read_settings, "app.conf");
- *      const struct settings *s = weft_once_value_get(&settings);
- *
  *  Blocks: until the function has ended. Callable from: as weft_once_do. Ordering: as weft_once_do.
  *  Returns: what the function returned, the same each time. Source: Go's sync.OnceValue. */
 WEFT_API void *weft_once_value_get(weft_once_value *once);

@@ -14,6 +14,9 @@
  * Invariants: QUEUED <=> the row is not empty, or LISTED is held by the one who is about to be in it. A signal that finds
  *             QUEUED clear comes before every wait that it could have ended: with the lock held there is no doubt, and
  *             without it none is promised.
+ * Cancelled:  whoever tells wins the waiter's claim as it takes it off the row, or goes on to the next one: a signal is never
+ *             spent on one that has given up. (A cancellation before the waiter has parked is found by the commit step.) The
+ *             waiter takes itself off and takes the user's lock again, context or not.
  * Life:       who was told may free the condition (W-04): signal and broadcast take the waiters off, drop LISTED as their last
  *             touch, and only then tell them.
  * Copies:     one that was used before it was copied finds another's address in self.
@@ -23,6 +26,7 @@
 
 #include <weft/cond.h>
 
+#include "sync/cancel.h"
 #include "sync/row.h"
 #include "sync/spin.h"
 
@@ -34,6 +38,7 @@ enum progress { LISTED_ONLY, PARKED, TOLD };
 struct waiter {
     struct weft__row_waiter in_row; /* first, so that the one is the other */
     WEFT__ATOMIC(uint32_t) progress;
+    weft__claim claim; /* used if it has a context */
 };
 
 /* may_alias: the public type is an array of words. */
@@ -110,49 +115,99 @@ static void tell(struct waiter *waiter)
         weft__ready(task);
 }
 
-static void begin(struct cond *cond, struct waiter *waiter)
+static void begin(struct cond *cond, struct waiter *waiter, struct weft_context *context)
 {
     waiter->in_row.task = weft__self();
+    waiter->in_row.claim = context != NULL ? &waiter->claim : NULL;
+    weft__store_relaxed(&waiter->claim, WEFT__UNCLAIMED); /* published by leave_row, as the next one */
+    weft__store_relaxed(&waiter->progress, LISTED_ONLY);
     list(cond, QUEUED);
     weft__row_put(&cond->row, &waiter->in_row);
     leave_row(cond);
 }
 
-static void park(struct cond *cond, struct waiter *waiter)
+/* 0: it was told; or the context's error. */
+static int park(struct cond *cond, struct waiter *waiter, struct weft_context *context)
 {
     /* acquire: pairs with tell's exchange. */
     if (weft__load_acquire(&waiter->progress) != TOLD)
-        weft__park(waiter->in_row.task, &waiting, cond, commit, waiter);
+        weft__park_cancellable(waiter->in_row.task, &waiting, cond, commit, waiter, context, &waiter->claim);
+    if (WEFT__LIKELY(!weft__row_cancelled(&waiter->claim)))
+        return 0;
+    list(cond, 0);
+    if (waiter->in_row.is_listed)
+        weft__row_remove(&cond->row, &waiter->in_row);
+    leave_row(cond);
+    return weft__context_error(context);
+}
+
+static inline int wait(struct cond *cond, weft_mutex *mutex, struct weft_context *context)
+{
+    struct waiter waiter;
+    begin(cond, &waiter, context);
+    weft_mutex_unlock(mutex);
+    int error = park(cond, &waiter, context);
+    weft_mutex_lock(mutex);
+    return error;
+}
+
+static inline int wait_write(struct cond *cond, weft_rwmutex *rwmutex, struct weft_context *context)
+{
+    struct waiter waiter;
+    begin(cond, &waiter, context);
+    weft_rwmutex_unlock(rwmutex);
+    int error = park(cond, &waiter, context);
+    weft_rwmutex_lock(rwmutex);
+    return error;
+}
+
+static inline int wait_read(struct cond *cond, weft_rwmutex *rwmutex, struct weft_context *context)
+{
+    struct waiter waiter;
+    begin(cond, &waiter, context);
+    weft_rwmutex_runlock(rwmutex);
+    int error = park(cond, &waiter, context);
+    weft_rwmutex_rlock(rwmutex);
+    return error;
 }
 
 void weft_cond_wait(weft_cond *public, weft_mutex *mutex)
 {
-    struct cond *cond = used(public);
-    struct waiter waiter = {.progress = LISTED_ONLY};
-    begin(cond, &waiter);
-    weft_mutex_unlock(mutex);
-    park(cond, &waiter);
-    weft_mutex_lock(mutex);
+    (void)wait(used(public), mutex, NULL);
 }
 
 void weft_cond_wait_write(weft_cond *public, weft_rwmutex *rwmutex)
 {
-    struct cond *cond = used(public);
-    struct waiter waiter = {.progress = LISTED_ONLY};
-    begin(cond, &waiter);
-    weft_rwmutex_unlock(rwmutex);
-    park(cond, &waiter);
-    weft_rwmutex_lock(rwmutex);
+    (void)wait_write(used(public), rwmutex, NULL);
 }
 
 void weft_cond_wait_read(weft_cond *public, weft_rwmutex *rwmutex)
 {
-    struct cond *cond = used(public);
-    struct waiter waiter = {.progress = LISTED_ONLY};
-    begin(cond, &waiter);
-    weft_rwmutex_runlock(rwmutex);
-    park(cond, &waiter);
-    weft_rwmutex_rlock(rwmutex);
+    (void)wait_read(used(public), rwmutex, NULL);
+}
+
+/* NULL for one that can never be cancelled. */
+static inline struct weft_context *cancellable(weft_context *context)
+{
+    return weft__context_is_cancellable(context) ? context : NULL;
+}
+
+int weft_cond_wait_ctx(weft_context *context, weft_cond *public, weft_mutex *mutex)
+{
+    int error = weft__context_error(context);
+    return error != 0 ? error : wait(used(public), mutex, cancellable(context));
+}
+
+int weft_cond_wait_write_ctx(weft_context *context, weft_cond *public, weft_rwmutex *rwmutex)
+{
+    int error = weft__context_error(context);
+    return error != 0 ? error : wait_write(used(public), rwmutex, cancellable(context));
+}
+
+int weft_cond_wait_read_ctx(weft_context *context, weft_cond *public, weft_rwmutex *rwmutex)
+{
+    int error = weft__context_error(context);
+    return error != 0 ? error : wait_read(used(public), rwmutex, cancellable(context));
 }
 
 /* ---- signal and broadcast ---- */

@@ -18,6 +18,9 @@
  *             QUEUED, and wakes a waiter unless WOKEN says that somebody is awake who will lock and unlock (or queue anew,
  *             for which HELD must be set again). WOKEN is cleared by the one it stands for, when it gets the mutex or
  *             queues. (If a second one is awake beside it, one of them may clear it early: that costs a wake, no waiter.)
+ * Cancelled:  a waiter whose context is cancelled takes itself off the row. While it is in the row it has no wake-up to pass on:
+ *             unlock goes on to the next one when it loses the claim. One that was woken and comes too late queues like any
+ *             other, and leaves from there.
  * Life:       the next owner may free the mutex as soon as it has it (W-04). So unlock takes the waiter off the row
  *             while HELD is still set, and its last touch is the exchange that drops HELD - or, handing over, the one that
  *             drops LISTED: the new owner is readied after that. (Between looking and dropping, nobody else can get the
@@ -30,7 +33,10 @@
 
 #include <stdio.h>
 
+#include <weft/context.h>
+
 #include "port/port.h"
+#include "sync/cancel.h"
 #include "sync/row.h"
 #include "sync/spin.h"
 
@@ -94,17 +100,43 @@ static uint64_t spin(struct mutex *mutex, uint64_t state, bool *awake)
     return weft__load_relaxed(&mutex->state); /* an exchange checks it */
 }
 
+/* Set LISTED and other bits, if the state is still what the caller has seen; else see anew. */
+static bool list(struct mutex *mutex, uint64_t *state, uint64_t wanted, unsigned *turns)
+{
+    if ((*state & LISTED) != 0) {
+        weft__spin_turn(turns);
+        *state = weft__load_relaxed(&mutex->state); /* the exchange checks it */
+        return false;
+    }
+    return weft__cas_acquire(&mutex->state, state, wanted | LISTED); /* acquire: the row as the last one left it */
+}
+
 /* The waiter's context is saved. */
 static void leave_row(void *arg)
 {
     struct mutex *mutex = arg;
-    weft__and_release(&mutex->state, ~LISTED); /* pairs with the exchange that sets LISTED next */
+    weft__and_release(&mutex->state, ~LISTED); /* pairs with the exchange in list */
 }
 
-static __attribute__((noinline)) void lock_slow(struct mutex *mutex, const struct weft__wait_reason *reason,
-                                                void *object)
+/* The waiter has been cancelled; it may still be in the row. */
+static void give_up(struct mutex *mutex, struct waiter *waiter)
 {
-    struct waiter waiter = {.in_row.task = weft__self()};
+    uint64_t state = weft__load_relaxed(&mutex->state); /* the exchange checks it */
+    unsigned turns = 0;
+    while (!list(mutex, &state, state, &turns))
+        ;
+    if (waiter->in_row.is_listed)
+        weft__row_remove(&mutex->row, &waiter->in_row);
+    /* As in leave_row. The starving mode ends with the last waiter. */
+    weft__and_release(&mutex->state, ~(LISTED | (mutex->row.oldest == NULL ? QUEUED | STARVING : 0)));
+}
+
+/* 0, or the context's error; without a context always 0. */
+static __attribute__((noinline)) int lock_slow(struct mutex *mutex, const struct weft__wait_reason *reason,
+                                               void *object, struct weft_context *context)
+{
+    weft__claim claim;
+    struct waiter waiter = {.in_row.task = weft__self(), .in_row.claim = context != NULL ? &claim : NULL};
     int64_t since = 0;
     bool awake = false, starving = false;
     unsigned turns = 0;
@@ -114,7 +146,7 @@ static __attribute__((noinline)) void lock_slow(struct mutex *mutex, const struc
         uint64_t mine = awake ? WOKEN : 0;
         if ((state & HELD) == 0) {
             if (weft__cas_acquire(&mutex->state, &state, (state | HELD) & ~mine)) /* as in lock_fast */
-                return;
+                return 0;
             continue;
         }
         if ((state & STARVING) == 0 && spins < WEFT__SPINS && weft__may_spin()) {
@@ -122,27 +154,26 @@ static __attribute__((noinline)) void lock_slow(struct mutex *mutex, const struc
             state = spin(mutex, state, &awake);
             continue;
         }
-        if ((state & LISTED) != 0) {
-            weft__spin_turn(&turns);
-            state = weft__load_relaxed(&mutex->state); /* as above */
+        if (!list(mutex, &state, (state & ~mine) | QUEUED | (starving ? STARVING : 0), &turns))
             continue;
-        }
-        uint64_t wanted = (state & ~mine) | QUEUED | LISTED | (starving ? STARVING : 0);
-        if (!weft__cas_acquire(&mutex->state, &state, wanted)) /* acquire: the row as leave_row or pass_on left it */
-            continue;
-        if (!waiter.has_waited)
-            since = weft__now();
-        if (waiter.has_waited)
+        if (waiter.has_waited) {
             weft__row_put_front(&mutex->row, &waiter.in_row);
-        else
+        } else {
+            since = weft__now();
             weft__row_put(&mutex->row, &waiter.in_row);
-        weft__park(waiter.in_row.task, reason, object, leave_row, mutex);
+        }
+        weft__store_relaxed(&claim, WEFT__UNCLAIMED); /* ordered by LISTED */
+        weft__park_cancellable(waiter.in_row.task, reason, object, leave_row, mutex, context, &claim);
+        if (WEFT__UNLIKELY(weft__row_cancelled(&claim))) {
+            give_up(mutex, &waiter);
+            return weft__context_error(context);
+        }
         /* Awake: as the owner, or to compete. From here on the mutex is alive because this goroutine is still to have it. */
         bool long_wait = weft__now() - since > STARVE;
         if (waiter.is_owner) {
             if (!long_wait)                                  /* the mode ends; in vain if the last waiter ended it, */
                 weft__and_release(&mutex->state, ~STARVING); /* or another one sets it anew, which does so again */
-            return;
+            return 0;
         }
         waiter.has_waited = awake = true;
         starving = starving || long_wait;
@@ -154,13 +185,21 @@ static __attribute__((noinline)) void lock_slow(struct mutex *mutex, const struc
 void weft_mutex_lock(weft_mutex *mutex)
 {
     if (WEFT__UNLIKELY(!lock_fast((struct mutex *)mutex)))
-        lock_slow((struct mutex *)mutex, &locking, mutex);
+        (void)lock_slow((struct mutex *)mutex, &locking, mutex, NULL);
+}
+
+int weft_mutex_lock_ctx(weft_context *context, weft_mutex *mutex)
+{
+    int error = weft__context_error(context);
+    if (error != 0 || lock_fast((struct mutex *)mutex))
+        return error;
+    return lock_slow((struct mutex *)mutex, &locking, mutex, weft__context_is_cancellable(context) ? context : NULL);
 }
 
 void weft__mutex_lock_for(weft_mutex *mutex, const struct weft__wait_reason *reason, void *object)
 {
     if (WEFT__UNLIKELY(!lock_fast((struct mutex *)mutex)))
-        lock_slow((struct mutex *)mutex, reason, object);
+        (void)lock_slow((struct mutex *)mutex, reason, object, NULL);
 }
 
 /* ---- unlock ---- */
@@ -168,18 +207,20 @@ void weft__mutex_lock_for(weft_mutex *mutex, const struct weft__wait_reason *rea
 /* With HELD and LISTED: take the oldest waiter, let the mutex go, or hand it over. */
 static void pass_on(struct mutex *mutex, uint64_t state)
 {
-    struct waiter *waiter = (struct waiter *)weft__row_choose(&mutex->row);
-    CHECK(waiter != NULL);
+    struct waiter *waiter = (struct waiter *)weft__row_choose(&mutex->row); /* NULL: all have been cancelled */
     bool is_last = mutex->row.oldest == NULL, hand_over;
     uint64_t wanted;
     do {
-        hand_over = (state & STARVING) != 0;
+        hand_over = waiter != NULL && (state & STARVING) != 0;
         wanted = state & ~(LISTED | (is_last ? QUEUED | STARVING : 0));
         if (!hand_over)
-            wanted = (wanted & ~HELD) | WOKEN;
-        waiter->is_owner = hand_over;
+            wanted = (wanted & ~HELD) | (waiter != NULL ? WOKEN : 0);
+        if (waiter != NULL)
+            waiter->is_owner = hand_over;
         /* The last touch. release: pairs with the lock that follows (M-01), and with who takes LISTED next. */
     } while (!weft__cas_release(&mutex->state, &state, wanted));
+    if (waiter == NULL)
+        return;
     struct weft__task *task = waiter->in_row.task;
     bool let_it_run = hand_over && !task->is_thread;
     weft__ready(task);
@@ -197,11 +238,7 @@ static __attribute__((noinline)) void unlock_slow(struct mutex *mutex)
         if ((state & QUEUED) == 0 || (state & (WOKEN | STARVING)) == WOKEN) {
             if (weft__cas_release(&mutex->state, &state, state & ~HELD)) /* as in weft_mutex_unlock */
                 return;
-        } else if ((state & LISTED) != 0) {
-            weft__spin_turn(&turns);
-            state = weft__load_relaxed(&mutex->state); /* as above */
-        } else if (weft__cas_acquire(&mutex->state, &state,
-                                     state | LISTED)) { /* acquire: the row as leave_row left it */
+        } else if (list(mutex, &state, state, &turns)) {
             pass_on(mutex, state | LISTED);
             return;
         }

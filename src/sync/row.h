@@ -69,6 +69,13 @@ static inline void weft__row_remove(struct weft__row *row, struct weft__row_wait
         waiter->next->previous = waiter->previous;
 }
 
+/* After its park: whether it ended because the context was cancelled. */
+static inline bool weft__row_cancelled(const weft__claim *claim)
+{
+    /* relaxed: whoever has won the claim readied this task afterwards, which orders it. */
+    return weft__load_relaxed((weft__claim *)claim) == WEFT__CLAIMED_BY_CANCEL;
+}
+
 /* Whether the wait ends by the caller, who is then to ready the waiter. */
 static inline bool weft__row_win(struct weft__row_waiter *waiter)
 {

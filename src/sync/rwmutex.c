@@ -26,6 +26,10 @@
  *             place to a newcomer, in whose stead it then waits (as in Go).
  * Invariants: WRITER => leaving is 0, PENDING is clear. PARKED => PENDING. STARVING => closed. QUEUED => closed, or WOKEN.
  *             The runlock that brings leaving to 0 with PARKED set, and nobody else, hands over to pending.
+ * Cancelled:  a reader in the row takes itself off, and out of the count; one that let_go has taken off was let in, and leaves by
+ *             runlock. A writer in the row takes itself off. One in pending closes the lock for nobody any more: it does what an
+ *             owner does who is through. If the last reader has left before, that one hands over, finds the claim taken, and
+ *             does it. So nobody waits for one that has given up.
  * Life:       whoever has the lock (or was the last reader) may free it (W-04). The last touch is the addition, in runlock; the
  *             exchange that drops WRITER, or hands it over, or drops LISTED; those it lets go are readied after that.
  * Callers:    goroutines and threads, the owner or not; not signal handlers.
@@ -35,6 +39,7 @@
 #include <weft/rwmutex.h>
 
 #include "port/port.h"
+#include "sync/cancel.h"
 #include "sync/row.h"
 #include "sync/spin.h"
 
@@ -59,6 +64,7 @@ struct writer {
     struct weft__row_waiter in_row; /* first, so that the one is the other */
     bool has_waited;                /* owner only: goes to the front */
     bool is_owner;                  /* written by the one who hands over, before ready */
+    weft__claim claim;              /* used if it has a context */
 };
 
 /* may_alias: the public type is an array of words. */
@@ -182,11 +188,30 @@ static __attribute__((cold, noinline)) void too_many(void)
     weft__fatal("sync: too many readers of rwmutex");
 }
 
-static __attribute__((noinline)) void rlock_slow(struct rwmutex *rwmutex, uint64_t before)
+/* The reader has been cancelled. It may still be in the row; if not, it was let in with the others, and leaves as they do. */
+static void stop_reading(struct rwmutex *rwmutex, struct weft__row_waiter *waiter)
+{
+    uint64_t state = weft__load_relaxed(&rwmutex->state); /* the exchange checks it */
+    unsigned turns = 0;
+    while (!list(rwmutex, &state, state, &turns))
+        ;
+    if (waiter->is_listed) {
+        weft__row_remove(&rwmutex->readers, waiter);
+        /* It is closed, so this one was not inside. release: as in leave_row. */
+        weft__add_release(&rwmutex->state, -(READER + LISTED));
+    } else {
+        leave_row(rwmutex);
+        weft_rwmutex_runlock((weft_rwmutex *)rwmutex);
+    }
+}
+
+/* 0, or the context's error; without a context always 0. */
+static __attribute__((noinline)) int rlock_slow(struct rwmutex *rwmutex, uint64_t before, struct weft_context *context)
 {
     if ((before & TOO_MANY) != 0)
         too_many();
-    struct weft__row_waiter waiter = {.task = weft__self()};
+    weft__claim claim = WEFT__UNCLAIMED;
+    struct weft__row_waiter waiter = {.task = weft__self(), .claim = context != NULL ? &claim : NULL};
     uint64_t state = before + READER;
     unsigned turns = 0;
     /* relaxed: a hint; it is taken under LISTED. */
@@ -198,10 +223,14 @@ static __attribute__((noinline)) void rlock_slow(struct rwmutex *rwmutex, uint64
     if (granted > 0) {
         weft__store_relaxed(&rwmutex->granted, granted - 1);
         leave_row(rwmutex);
-        return;
+        return 0;
     }
     weft__row_put(&rwmutex->readers, &waiter);
-    weft__park(waiter.task, &reading, rwmutex, leave_row, rwmutex);
+    weft__park_cancellable(waiter.task, &reading, rwmutex, leave_row, rwmutex, context, &claim);
+    if (WEFT__LIKELY(!weft__row_cancelled(&claim)))
+        return 0;
+    stop_reading(rwmutex, &waiter);
+    return weft__context_error(context);
 }
 
 void weft_rwmutex_rlock(weft_rwmutex *public)
@@ -209,7 +238,19 @@ void weft_rwmutex_rlock(weft_rwmutex *public)
     struct rwmutex *rwmutex = (struct rwmutex *)public;
     uint64_t before = weft__add_acquire(&rwmutex->state, READER); /* pairs with the exchange in unlock and let_go */
     if (WEFT__UNLIKELY((before & (CLOSED | TOO_MANY)) != 0))
-        rlock_slow(rwmutex, before);
+        (void)rlock_slow(rwmutex, before, NULL);
+}
+
+int weft_rwmutex_rlock_ctx(weft_context *context, weft_rwmutex *public)
+{
+    struct rwmutex *rwmutex = (struct rwmutex *)public;
+    int error = weft__context_error(context);
+    if (error != 0)
+        return error;
+    uint64_t before = weft__add_acquire(&rwmutex->state, READER); /* as above */
+    if (WEFT__LIKELY((before & (CLOSED | TOO_MANY)) == 0))
+        return 0;
+    return rlock_slow(rwmutex, before, weft__context_is_cancellable(context) ? context : NULL);
 }
 
 bool weft_rwmutex_try_rlock(weft_rwmutex *public)
@@ -282,8 +323,61 @@ bool weft_rwmutex_trylock(weft_rwmutex *public)
     return take(rwmutex, &state, 0);
 }
 
-/* The lock is closed, for this writer; wait until the readers that were inside have left. Returns as its owner. */
-static void wait_for_readers(struct rwmutex *rwmutex, struct writer *writer)
+/* With LISTED, and the writer in pending: it gives up the lock that is closed for it, and LISTED. False: the last reader has left
+ * and is about to hand over, for which it has to find the writer. */
+static bool give_up_pending(struct rwmutex *rwmutex, struct writer *writer)
+{
+    uint64_t state = weft__load_relaxed(&rwmutex->state); /* the exchange checks it */
+    while (leaving_of(state) > 0) {
+        /* Without PARKED the last reader hands over to nobody. relaxed: LISTED has ordered what is read here, and what the readers
+         * did stays ordered for the next writer, since this continues the release sequence of their additions. */
+        if (weft__cas_relaxed(&rwmutex->state, &state, state & ~PARKED)) {
+            rwmutex->pending = NULL;
+            writer->in_row.is_listed = false;
+            let_go(rwmutex);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The writer has been cancelled. It may be in the row, or in pending, or have been taken from there by somebody who lost the
+ * claim and has done what is to be done. */
+static void stop_writing(struct rwmutex *rwmutex, struct writer *writer)
+{
+    uint64_t state = weft__load_relaxed(&rwmutex->state); /* the exchange checks it */
+    for (unsigned turns = 0;;) {
+        if (!list(rwmutex, &state, state, &turns))
+            continue;
+        bool is_pending = writer->in_row.is_listed && rwmutex->pending == &writer->in_row;
+        if (!is_pending)
+            break;
+        if (give_up_pending(rwmutex, writer))
+            return;
+        leave_row(rwmutex);
+        weft__spin_turn(&turns);
+        state = weft__load_relaxed(&rwmutex->state); /* as above */
+    }
+    if (writer->in_row.is_listed)
+        weft__row_remove(&rwmutex->writers, &writer->in_row);
+    /* As in leave_row. The starving mode ends with the last waiter. */
+    weft__and_release(&rwmutex->state, ~(LISTED | (rwmutex->writers.oldest == NULL ? QUEUED | STARVING : 0)));
+}
+
+/* The writer stands in the row or in pending, with LISTED. 0: it was chosen; or the context's error. */
+static int park_writer(struct rwmutex *rwmutex, struct writer *writer, struct weft_context *context)
+{
+    weft__store_relaxed(&writer->claim, WEFT__UNCLAIMED); /* ordered by LISTED */
+    weft__park_cancellable(writer->in_row.task, &writing, rwmutex, leave_row, rwmutex, context, &writer->claim);
+    if (WEFT__LIKELY(!weft__row_cancelled(&writer->claim)))
+        return 0;
+    stop_writing(rwmutex, writer);
+    return weft__context_error(context);
+}
+
+/* The lock is closed, for this writer; wait until the readers that were inside have left. 0: it is the owner; or the context's
+ * error. */
+static int wait_for_readers(struct rwmutex *rwmutex, struct writer *writer, struct weft_context *context)
 {
     uint64_t state = weft__load_relaxed(&rwmutex->state); /* the exchanges check it */
     unsigned turns = 0;
@@ -292,7 +386,7 @@ static void wait_for_readers(struct rwmutex *rwmutex, struct writer *writer)
         if (leaving_of(state) == 0) {
             /* acquire: pairs with runlock's additions. */
             if (weft__cas_acquire(&rwmutex->state, &state, state + WRITER - PENDING))
-                return;
+                return 0;
         } else if (spins < WEFT__SPINS && weft__may_spin()) {
             spins++;
             weft__spin_moment();
@@ -300,8 +394,7 @@ static void wait_for_readers(struct rwmutex *rwmutex, struct writer *writer)
         } else if (list(rwmutex, &state, state | PARKED, &turns)) {
             writer->in_row.is_listed = true;
             rwmutex->pending = &writer->in_row;
-            weft__park(writer->in_row.task, &writing, rwmutex, leave_row, rwmutex);
-            return;
+            return park_writer(rwmutex, writer, context);
         }
     }
 }
@@ -316,9 +409,12 @@ static uint64_t spin(struct rwmutex *rwmutex, uint64_t state, bool *awake)
     return weft__load_relaxed(&rwmutex->state); /* an exchange checks it */
 }
 
-static __attribute__((noinline)) void lock_slow(struct rwmutex *rwmutex)
+/* 0, or the context's error; without a context always 0. */
+static __attribute__((noinline)) int lock_slow(struct rwmutex *rwmutex, struct weft_context *context)
 {
     struct writer writer = {.in_row.task = weft__self()};
+    if (context != NULL)
+        writer.in_row.claim = &writer.claim;
     int64_t since = 0;
     bool awake = false, starving = false;
     unsigned turns = 0;
@@ -327,14 +423,12 @@ static __attribute__((noinline)) void lock_slow(struct rwmutex *rwmutex)
     for (;;) {
         uint64_t mine = awake ? WOKEN : 0;
         if (take(rwmutex, &state, mine))
-            return;
+            return 0;
         if ((state & CLOSED) == 0) {
             uint64_t closed = (state & NOT_LEAVING & ~mine) | PENDING | (readers_of(state) * LEAVING);
             /* relaxed: nothing is read before the readers have left. */
-            if (weft__cas_relaxed(&rwmutex->state, &state, closed)) {
-                wait_for_readers(rwmutex, &writer);
-                return;
-            }
+            if (weft__cas_relaxed(&rwmutex->state, &state, closed))
+                return wait_for_readers(rwmutex, &writer, context);
             continue;
         }
         if ((state & STARVING) == 0 && spins < WEFT__SPINS && weft__may_spin()) {
@@ -350,13 +444,15 @@ static __attribute__((noinline)) void lock_slow(struct rwmutex *rwmutex)
             since = weft__now();
             weft__row_put(&rwmutex->writers, &writer.in_row);
         }
-        weft__park(writer.in_row.task, &writing, rwmutex, leave_row, rwmutex);
+        int error = park_writer(rwmutex, &writer, context);
+        if (WEFT__UNLIKELY(error != 0))
+            return error;
         /* Awake: as the owner, or to compete. From here on the lock is alive because this goroutine is still to have it. */
         bool long_wait = weft__now() - since > STARVE;
         if (writer.is_owner) {
             if (!long_wait) /* the mode ends, as in mutex.c */
                 weft__and_release(&rwmutex->state, ~STARVING);
-            return;
+            return 0;
         }
         writer.has_waited = awake = true;
         starving = starving || long_wait;
@@ -371,7 +467,19 @@ void weft_rwmutex_lock(weft_rwmutex *public)
     uint64_t state = weft__load_relaxed(&rwmutex->state); /* the exchange checks it */
     /* acquire: as in take. */
     if (WEFT__UNLIKELY((state & NOT_LEAVING) != 0 || !weft__cas_acquire(&rwmutex->state, &state, WRITER)))
-        lock_slow(rwmutex);
+        (void)lock_slow(rwmutex, NULL);
+}
+
+int weft_rwmutex_lock_ctx(weft_context *context, weft_rwmutex *public)
+{
+    struct rwmutex *rwmutex = (struct rwmutex *)public;
+    int error = weft__context_error(context);
+    if (error != 0)
+        return error;
+    uint64_t state = weft__load_relaxed(&rwmutex->state); /* the exchange checks it */
+    if (WEFT__LIKELY((state & NOT_LEAVING) == 0 && weft__cas_acquire(&rwmutex->state, &state, WRITER))) /* as above */
+        return 0;
+    return lock_slow(rwmutex, weft__context_is_cancellable(context) ? context : NULL);
 }
 
 static __attribute__((noinline)) void unlock_slow(struct rwmutex *rwmutex)

@@ -176,8 +176,7 @@ static __attribute__((noinline)) int acquire_slow(struct semaphore *semaphore, i
     if (context == NULL)
         return 0;
     int error = weft__context_error(context);
-    /* relaxed: whoever has won the claim readied this task afterwards, which orders it. */
-    if (weft__load_relaxed(&claim) == WEFT__CLAIMED_BY_CANCEL)
+    if (weft__row_cancelled(&claim))
         give_up(semaphore, &waiter);
     else if (error != 0)
         weft_semaphore_release((weft_semaphore *)semaphore, n);
