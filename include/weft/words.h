@@ -24,6 +24,9 @@
 #define chan_try_send weft_chan_try_send
 #define chan_try_recv weft_chan_try_recv
 #define chan_range weft_chan_range
+#define chan_send_ctx weft_chan_send_ctx
+#define chan_recv_ctx weft_chan_recv_ctx
+#define chan_range_ctx weft_chan_range_ctx
 #define chan_close weft_chan_close
 #define chan_len weft_chan_len
 #define chan_cap weft_chan_cap
@@ -35,6 +38,7 @@
 #define on_recv weft_on_recv
 #define on_send weft_on_send
 #define on_timeout weft_on_timeout
+#define on_done weft_on_done
 #define otherwise weft_otherwise
 
 #endif

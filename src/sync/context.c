@@ -152,17 +152,23 @@ static void link_to(struct weft__canceller *above, struct weft__canceller *cance
         weft__cancel(canceller, above->err, above->cause);
 }
 
-/* The timer is added under the lock, unless it is cancelled: whoever cancels takes the lock, and removes it then. */
+/* The timer is added under the lock, unless it is cancelled: whoever cancels takes the lock, and removes it then. Where
+ * there are no timers (outside a run) the context does not come to be: a deadline that never passes would be a trap. */
 static void arm(struct weft__canceller *canceller, int64_t when)
 {
     if (when <= weft__deadline(0)) {
         weft__cancel(canceller, -ETIMEDOUT, canceller->timeout_cause);
         return;
     }
+    int error = 0;
     weft__context_lock(canceller);
     if (!weft__canceller_is_closed(canceller))
-        weft__timer_add(&canceller->timer, when);
+        error = weft__timer_add(&canceller->timer, when);
     weft__context_unlock(canceller);
+    if (WEFT__LIKELY(error == 0))
+        return;
+    weft_context_free(&canceller->context);
+    weft__timer_refused(error);
 }
 
 static weft_context *make_canceller(weft_context *parent, int64_t when, int timeout_cause)

@@ -50,11 +50,19 @@ static bool try_again(struct weft__timer *timer, int64_t now)
 
 void weft__context_function_start(struct weft_context_function *function)
 {
-    int error = weft__spawn_call(run, function, &function_site);
-    if (error == -ENOMEM || error == -EAGAIN)
-        weft__timer_add(&function->retry, weft__deadline(SPAWN_RETRY));
-    else if (error != 0)
-        drop(function); /* no run is going on: there is nobody to call it */
+    for (;;) {
+        int error = weft__spawn_call(run, function, &function_site);
+        if (error == 0)
+            return;
+        if (error == -ENOMEM || error == -EAGAIN)
+            error = weft__timer_add(&function->retry, weft__deadline(SPAWN_RETRY));
+        if (error == 0)
+            return;
+        if (error != -EBUSY)
+            break;
+        weft__port_thread_sleep(SPAWN_RETRY); /* a plain thread beside a simulated run, where it has no timers */
+    }
+    drop(function); /* no run is going on: there is nobody to call it */
 }
 
 weft_context_function *weft_context_after_func(weft_context *context, void (*fn)(void *arg), void *arg)

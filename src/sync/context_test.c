@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include <weft/recover.h>
 #include <weft/words.h>
 
 #include "sync/context.h"
@@ -707,6 +708,28 @@ START_TEST(x04_a_deadline_ends_with_its_run)
 }
 END_TEST
 
+/* Without a run there are no timers. The refusal leaves nothing in the parent. */
+static void make_timeout(void *parent)
+{
+    weft_context_free(weft_context_with_timeout(parent, WEFT_HOUR));
+}
+
+START_TEST(x04_a_deadline_needs_a_run)
+{
+    struct weft_panic_info info;
+    weft_context *parent = checked(weft_context_with_cancel(root()));
+    ck_assert(weft_recover(make_timeout, parent, &info));
+    ck_assert_str_eq(info.message, "timer armed while no run is going on: call it between the start and the end of "
+                                   "weft_run's function");
+    ck_assert(weft__link_is_alone(&parent->canceller->children));
+    ck_assert_uint_eq(weft__load_relaxed(&parent->references), 1);
+    weft_context *late = checked(weft_context_with_timeout(parent, -1)); /* it needs none */
+    check_state(late, -ETIMEDOUT, -ETIMEDOUT);
+    weft_context_free(late);
+    weft_context_free(parent);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *suite = suite_create("sync/context");
@@ -727,6 +750,7 @@ static Suite *suite(void)
     tcase_add_test(tests, x07_background_has_a_nil_done);
     tcase_add_test(tests, x01_threads_without_a_run);
     tcase_add_test(tests, x04_a_deadline_ends_with_its_run);
+    tcase_add_test(tests, x04_a_deadline_needs_a_run);
     suite_add_tcase(suite, tests);
     return suite;
 }

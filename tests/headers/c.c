@@ -44,6 +44,24 @@ static void worker(int id, recv_chan(int) jobs, send_chan(struct result) results
     }
 }
 
+static int with_context(weft_context *context, recv_chan(int) jobs, send_chan(struct result) results)
+{
+    struct result result = {1, 2};
+    int job, error = chan_recv_ctx(context, jobs, &job);
+    bool ok;
+
+    error = error != 0 ? error : chan_recv_ctx(context, jobs, &job, &ok);
+    error = error != 0 ? error : chan_recv_ctx(context, jobs, NULL);
+    error = error != 0 ? error : chan_send_ctx(context, results, result);
+    chan_range_ctx(context, int, each, jobs) printf("%d\n", each);
+    switch (chan_select(on_done(context), on_recv(jobs, &job))) {
+    case 0:
+        return weft_context_err(context);
+    default:
+        return chan_recv(weft_context_done(context)) ? -1 : error;
+    }
+}
+
 static void said(void *text)
 {
     puts(text);
@@ -71,6 +89,7 @@ static int app(int argc, char **argv)
     weft_go_copy(copied, &result, sizeof result);
     for (i = 0; i < 3; i++)
         weft_waitgroup_go(&wg, worker, i, recv_only(jobs), send_only(results));
+    go(with_context, weft_context_background(), recv_only(jobs), send_only(results));
     chan_send(jobs, i);
     chan_try_send(jobs, 4);
     chan_send(names, "constant");
