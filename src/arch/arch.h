@@ -59,9 +59,10 @@ void weft__arch_capture_few(void);
 extern __thread struct weft__arguments *weft__arch_pending __attribute__((tls_model("initial-exec")));
 void weft__arch_captured(void); /* defined above this room: the capture is complete */
 
-/* Call fn with the arguments that were captured; what fn returns is dropped. _few: with integer[0..3] alone. */
-void weft__arch_call_all(void (*fn)(void), const struct weft__arguments *arguments);
-void weft__arch_call_few(void (*fn)(void), const uint64_t integer[4]);
+/* Call fn with the arguments that were captured. _few: with integer[0..3] alone. Returns the register in which an integer result
+ * comes: what fn returned in its low bits, if that is an integer; else (void, a floating value) it means nothing. */
+uint64_t weft__arch_call_all(void (*fn)(void), const struct weft__arguments *arguments);
+uint64_t weft__arch_call_few(void (*fn)(void), const uint64_t integer[4]);
 
 /* One turn of a spin-wait. */
 static inline void weft__arch_pause(void)

@@ -132,6 +132,48 @@ START_TEST(up_to_four_integers)
 }
 END_TEST
 
+/* --- results --------------------------------------------------------------------------------------------------------- */
+
+static int minus(int a)
+{
+    return -a;
+}
+static int64_t wide(int64_t a, const char *b)
+{
+    return a * (b[0] - '0');
+}
+static int from_mixed(int a, double b, float c, int64_t d)
+{
+    return a + (int)(b * 2) + (int)(c * 4) + (int)d;
+}
+static int from_stack(int a, int b, int c, int d, int e, int f, int g, int h)
+{
+    return ((((((a * 10 + b) * 10 + c) * 10 + d) * 10 + e) * 10 + f) * 10 + g) * 10 + h;
+}
+
+#define RESULT_OF(routine_, call_, fn, ...)                                                                            \
+    __extension__({                                                                                                    \
+        __typeof__(&fn) routine = (__typeof__(routine))(void (*)(void))(routine_);                                     \
+        rearm();                                                                                                       \
+        (void)routine(__VA_ARGS__);                                                                                    \
+        spoil();                                                                                                       \
+        call_((void (*)(void))fn, (void *)&arguments);                                                                 \
+    })
+#define RESULT_ALL(...) RESULT_OF(weft__arch_capture_all, weft__arch_call_all, __VA_ARGS__)
+#define RESULT_FEW(...) RESULT_OF(weft__arch_capture_few, weft__arch_call_few, __VA_ARGS__)
+
+START_TEST(integer_results)
+{
+    ck_assert_int_eq((int)RESULT_FEW(minus, 5), -5);
+    ck_assert_int_eq((int)RESULT_FEW(minus, INT32_MAX), -INT32_MAX);
+    ck_assert_int_eq((int64_t)RESULT_FEW(wide, -(INT64_C(1) << 40), "3"), -(INT64_C(3) << 40));
+    ck_assert_int_eq((int)RESULT_ALL(minus, -7), 7);
+    ck_assert_int_eq((int)RESULT_ALL(from_mixed, 1000, 50.0, 2.5f, -1), 1109);
+    ck_assert_int_eq((int)RESULT_ALL(from_stack, 1, 2, 3, 4, 5, 6, 7, 8), 12345678);
+    ck_assert_int_eq((int64_t)RESULT_ALL(wide, INT64_MAX / 4, "2"), INT64_MAX / 4 * 2);
+}
+END_TEST
+
 /* --- behind an ellipsis ---------------------------------------------------------------------------------------------- */
 
 static char printed[200];
@@ -266,6 +308,7 @@ int main(void)
     TCase *cases = tcase_create("capture");
     tcase_add_test(cases, arguments_of_every_shape);
     tcase_add_test(cases, up_to_four_integers);
+    tcase_add_test(cases, integer_results);
     tcase_add_test(cases, variadic_functions);
     tcase_add_test(cases, results_are_dropped);
     tcase_add_test(cases, a_capture_reads_nothing_beyond_the_stack);

@@ -39,7 +39,7 @@ struct goroutine {
     uint64_t id;                  /* the rest: immutable while it lives */
     const struct weft_site *site;
     const char *name;
-    void (*on_exit)(void *arg);
+    void (*on_exit)(void *arg, int result);
     void *on_exit_arg;
     char *stack_low;   /* lowest usable byte, above the guard; immutable */
     size_t stack_size; /* the stride, guard included; immutable */
@@ -70,8 +70,9 @@ _Static_assert(sizeof(struct spawn) == 64, "a spawn record is one cache line");
 struct long_spawn {
     struct spawn head;
     const char *name;
-    void (*on_exit)(void *arg);
+    void (*on_exit)(void *arg, int result);
     void *on_exit_arg;
+    void *context;           /* the task's */
     struct goroutine *stack; /* taken at the spawn, if it has a size of its own; else NULL */
     union {
         struct weft__arguments arguments;

@@ -50,7 +50,7 @@ struct weft__task {
     struct weft__owned *owned;              /* owner only: what goes when the goroutine ends */
     struct weft__panic_entry *panics;       /* owner only: panics under way, newest first; the debug room's */
     struct weft__attachment *attached;      /* as reason; what else refers to the parked task; NULL: nothing */
-    void *context;                          /* owner only: the sync room's; NULL when a goroutine starts */
+    void *context;                          /* owner only: the sync room's; NULL unless its spawn gave it one */
     struct weft__recovery *recoveries; /* owner only: weft_recover calls it is in, newest first; the debug room's */
     uint32_t exits;                    /* owner only: weft_exit calls under way (a deferred call may make another) */
     bool is_thread;                    /* immutable: a plain thread, not a goroutine */
@@ -145,17 +145,23 @@ bool weft__timer_remove(struct weft__timer *timer);
 /* Start fn(arg) as a goroutine on the library's behalf; from timers, threads and goroutines. 0 or -errno. */
 int weft__spawn_call(void (*fn)(void *arg), void *arg, const struct weft_site *site);
 
-/* Have on_exit(arg) called when the goroutine ends by return or weft_exit (not by panic). Between weft_go_begin and the capture
- * call only; NULL-safe no. */
+/* Have on_exit(arg, result) called when the goroutine ends by return or weft_exit (not by panic); it may not park. result is what
+ * the goroutine's function returned, if that was an int; 0 after weft_exit; else it means nothing. context is what
+ * weft__task.context is when the goroutine starts. */
 struct weft__pending_hook {
-    void (*on_exit)(void *arg);
+    void (*on_exit)(void *arg, int result);
     void *arg;
+    void *context;
 };
 #include <weft/go.h>
 weft__function weft__spawn_begin(weft__function fn, const struct weft_site *site, const struct weft_go_options *options,
                                  const struct weft__pending_hook *hook, unsigned shape);
+/* fn returns nothing or an int. */
 int weft__spawn_copy(const struct weft_site *site, const struct weft_go_options *options,
                      const struct weft__pending_hook *hook, void (*fn)(void *), const void *value, size_t size);
+
+/* Have weft_go_error return error to the calling thread, and NULL: for what makes a begin fail beside the spawn itself. */
+weft__function weft__spawn_refuse(int error);
 
 /* How many weft_blocking sections the caller is in, and leave all but that many of them. */
 uint32_t weft__sections(void);

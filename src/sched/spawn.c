@@ -188,6 +188,7 @@ static struct spawn *prepare(weft__function fn, const struct weft_site *site, co
         l->name = options != NULL ? options->name : NULL;
         l->on_exit = hook != NULL ? hook->on_exit : NULL;
         l->on_exit_arg = hook != NULL ? hook->arg : NULL;
+        l->context = hook != NULL ? hook->context : NULL;
         l->stack = stack;
     }
     return s;
@@ -203,8 +204,9 @@ static void publish(struct spawn *s)
     weft__make_runnable(runnable_of_spawn(s));
 }
 
-weft__function weft__spawn_begin(weft__function fn, const struct weft_site *site, const struct weft_go_options *options,
-                                 const struct weft__pending_hook *hook, unsigned shape)
+static inline weft__function begin(weft__function fn, const struct weft_site *site,
+                                   const struct weft_go_options *options, const struct weft__pending_hook *hook,
+                                   unsigned shape)
 {
     bool few = (shape & WEFT__SHAPE_SIMPLE) != 0;
     bool is_long = !few || options != NULL || hook != NULL;
@@ -220,7 +222,16 @@ weft__function weft__spawn_begin(weft__function fn, const struct weft_site *site
 weft__function weft_go_begin(weft__function fn, const struct weft_site *site, const struct weft_go_options *options,
                              unsigned shape)
 {
-    return weft__spawn_begin(fn, site, options, NULL, shape);
+    return begin(fn, site, options, NULL, shape);
+}
+
+/* Not to be inlined, as the three below: a caller that has parked before may be in another thread, and must not reckon with
+ * the old one's variables. */
+__attribute__((noinline)) weft__function weft__spawn_begin(weft__function fn, const struct weft_site *site,
+                                                           const struct weft_go_options *options,
+                                                           const struct weft__pending_hook *hook, unsigned shape)
+{
+    return begin(fn, site, options, hook, shape);
 }
 
 void weft__arch_captured(void)
@@ -228,15 +239,22 @@ void weft__arch_captured(void)
     publish(pending);
 }
 
-int weft_go_error(void)
+__attribute__((noinline)) int weft_go_error(void)
 {
     int error = last_error;
     last_error = 0;
     return error;
 }
 
-int weft__spawn_copy(const struct weft_site *site, const struct weft_go_options *options,
-                     const struct weft__pending_hook *hook, void (*fn)(void *), const void *value, size_t size)
+__attribute__((noinline)) weft__function weft__spawn_refuse(int error)
+{
+    last_error = error;
+    return NULL;
+}
+
+__attribute__((noinline)) int weft__spawn_copy(const struct weft_site *site, const struct weft_go_options *options,
+                                               const struct weft__pending_hook *hook, void (*fn)(void *),
+                                               const void *value, size_t size)
 {
     if (size > COPY_MAX) {
         say_once(-E2BIG);
@@ -331,6 +349,7 @@ static void become(struct machine *m, struct goroutine *g, struct spawn *s)
         g->name = l->name;
         g->on_exit = l->on_exit;
         g->on_exit_arg = l->on_exit_arg;
+        g->task.context = l->context;
     } else {
         g->name = NULL;
         g->on_exit = NULL;
@@ -358,36 +377,40 @@ static void release_heap(struct weft__owned *owned)
     weft__port_free(owned);
 }
 
-/* Separate functions, so that the common case keeps a small frame. Each copies what it needs and gives the record back. */
-static __attribute__((noinline)) void call_with_all(struct machine *m, struct spawn *s)
+/* Separate functions, so that the common case keeps a small frame. Each copies what it needs and gives the record back, and
+ * returns what the function left where an integer result comes. The two that copy call through arch, too: whether the function
+ * returns nothing or an int is its spawner's business. */
+static __attribute__((noinline)) uint64_t call_with_all(struct machine *m, struct spawn *s)
 {
     struct weft__arguments arguments = ((struct long_spawn *)s)->arguments;
     void (*fn)(void) = s->fn;
     record_give(m->p, s);
-    weft__arch_call_all(fn, &arguments);
+    return weft__arch_call_all(fn, &arguments);
 }
 
-static __attribute__((noinline)) void call_with_copy(struct machine *m, struct spawn *s)
+static __attribute__((noinline)) uint64_t call_with_copy(struct machine *m, struct spawn *s)
 {
     _Alignas(16) unsigned char value[sizeof(struct weft__arguments)];
-    void (*fn)(void *) = (void (*)(void *))s->fn;
+    uint64_t few[4] = {(uintptr_t)value};
+    void (*fn)(void) = s->fn;
     memcpy(value, ((struct long_spawn *)s)->value, s->size);
     record_give(m->p, s);
-    fn(value);
+    return weft__arch_call_few(fn, few);
 }
 
-static __attribute__((noinline)) void call_with_heap(struct machine *m, struct goroutine *g, struct spawn *s)
+static __attribute__((noinline)) uint64_t call_with_heap(struct machine *m, struct goroutine *g, struct spawn *s)
 {
     struct weft__owned *heap = (struct weft__owned *)(uintptr_t)s->few[0];
-    void (*fn)(void *) = (void (*)(void *))s->fn;
+    uint64_t few[4] = {(uintptr_t)heap + 64};
+    void (*fn)(void) = s->fn;
     heap->release = release_heap;
     heap->next = g->task.owned;
     g->task.owned = heap;
     record_give(m->p, s);
-    fn((char *)heap + 64);
+    return weft__arch_call_few(fn, few);
 }
 
-static void call_function(struct machine *m, struct goroutine *g)
+static int call_function(struct machine *m, struct goroutine *g)
 {
     struct spawn *s = g->task.object;
     g->task.object = NULL;
@@ -395,14 +418,13 @@ static void call_function(struct machine *m, struct goroutine *g)
         uint64_t few[4] = {s->few[0], s->few[1], s->few[2], s->few[3]};
         void (*fn)(void) = s->fn;
         record_give(m->p, s);
-        weft__arch_call_few(fn, few);
-    } else if (s->kind == WEFT__SPAWN_ALL) {
-        call_with_all(m, s);
-    } else if (s->kind == WEFT__SPAWN_COPY) {
-        call_with_copy(m, s);
-    } else {
-        call_with_heap(m, g, s);
+        return (int)weft__arch_call_few(fn, few);
     }
+    if (s->kind == WEFT__SPAWN_ALL)
+        return (int)call_with_all(m, s);
+    if (s->kind == WEFT__SPAWN_COPY)
+        return (int)call_with_copy(m, s);
+    return (int)call_with_heap(m, g, s);
 }
 
 static void release_owned(struct goroutine *g)
@@ -422,7 +444,7 @@ static void leave_recoveries(struct goroutine *g)
 }
 
 /* Everything that the end of a goroutine sets off, on its own stack; it may still park here (an exit hook may not). */
-static void wind_up(struct goroutine *g)
+static void wind_up(struct goroutine *g, int result)
 {
     leave_recoveries(g);
     while (WEFT__UNLIKELY(g->task.deferred != NULL)) {
@@ -434,7 +456,7 @@ static void wind_up(struct goroutine *g)
     }
     release_owned(g);
     if (g->on_exit != NULL)
-        g->on_exit(g->on_exit_arg);
+        g->on_exit(g->on_exit_arg, result);
 }
 
 /* Commit step of the last switch of a goroutine: its stack is free. */
@@ -499,8 +521,8 @@ static void goroutine_main(void *value)
     weft__finish_switch(m);
     do {
         m = weft__machine();
-        call_function(m, g);
-        wind_up(g);
+        int result = call_function(m, g);
+        wind_up(g, result);
     } while (end_or_renew(g));
 }
 
@@ -509,8 +531,8 @@ static void start_over(void *value)
     (void)value;
     struct goroutine *g = weft__machine()->g;
     do {
-        call_function(weft__machine(), g);
-        wind_up(g);
+        int result = call_function(weft__machine(), g);
+        wind_up(g, result);
     } while (end_or_renew(g));
 }
 
@@ -521,7 +543,7 @@ _Noreturn void weft__goroutine_exit(void)
     for (; g->task.panics != NULL; g->task.panics = g->task.panics->next) /* an exit in a deferred call ends them */
         if (g->task.panics->counted)
             weft__panic_end();
-    wind_up(g);
+    wind_up(g, 0);
     if (g->is_main)
         weft__store_seq(&weft__rt.main_exited, 1u);
     if (end_or_renew(g))

@@ -120,8 +120,9 @@ int weft_waitgroup_wait_ctx(weft_context *context, weft_waitgroup *wg)
 }
 
 /* Exit hook of a goroutine that was counted: runs when it returns or calls weft_exit, not when it panics (W-03). */
-static void count_off(void *wg)
+static void count_off(void *wg, int result)
 {
+    (void)result;
     add(wg, -1);
 }
 

@@ -257,7 +257,7 @@ weft__arch_capture_all:
     .cfi_endproc
     .size   weft__arch_capture_all, . - weft__arch_capture_all
 
-/* void weft__arch_call_few(void (*fn)(void), const uint64_t integer[4]) : x0 x1 */
+/* uint64_t weft__arch_call_few(void (*fn)(void), const uint64_t integer[4]) : x0 x1, fn's result stays in x0 */
     .globl  weft__arch_call_few
     .hidden weft__arch_call_few
     .type   weft__arch_call_few, %function
@@ -272,7 +272,7 @@ weft__arch_call_few:
     .cfi_endproc
     .size   weft__arch_call_few, . - weft__arch_call_few
 
-/* void weft__arch_call_all(void (*fn)(void), const struct weft__arguments *arguments) : x0 x1 */
+/* uint64_t weft__arch_call_all(void (*fn)(void), const struct weft__arguments *arguments) : x0 x1, as call_few */
     .globl  weft__arch_call_all
     .hidden weft__arch_call_all
     .type   weft__arch_call_all, %function
