@@ -14,6 +14,7 @@
 #include <weft/recover.h>
 #include <weft/run.h>
 #include <weft/rwmutex.h>
+#include <weft/scope.h>
 #include <weft/select.h>
 #include <weft/semaphore.h>
 #include <weft/sim.h>

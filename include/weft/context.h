@@ -224,6 +224,7 @@ WEFT_END_DECLS
     __extension__({                                                                                                    \
         WEFT__MUST_RECV(c);                                                                                            \
         WEFT__MUST_FILL(c, pointer);                                                                                   \
+        WEFT__MUST_SET(ok);                                                                                            \
         weft_chan_recv_ctx_untyped((context), (void *)(c), (pointer), (ok));                                           \
     })
 

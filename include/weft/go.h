@@ -82,9 +82,15 @@ WEFT_END_DECLS
     (begin, extra, __VA_ARGS__)
 #define WEFT__GO_PICK(fn, a, b, c, d, e, f, g, h, name, ...) name
 
-/* The low bits count the arguments; SIMPLE: each has exactly its parameter's type and goes in an integer register. */
+/* The low bits count the arguments; SIMPLE: each has exactly its parameter's type and goes in an integer register; INT,
+ * NOTHING: that is what the function returns. */
 #define WEFT__SHAPE_COUNT 0xfu
 #define WEFT__SHAPE_SIMPLE 0x10u
+#define WEFT__SHAPE_INT 0x20u
+#define WEFT__SHAPE_NOTHING 0x40u
+#define WEFT__SHAPE_RESULT(call)                                                                                       \
+    ((__builtin_types_compatible_p(__typeof__(call), int) ? WEFT__SHAPE_INT : 0u) |                                    \
+     (__builtin_types_compatible_p(__typeof__(call), void) ? WEFT__SHAPE_NOTHING : 0u))
 
 #ifdef __clang__
 #define WEFT__STRICT_CALLS                                                                                             \
@@ -117,7 +123,8 @@ WEFT_END_DECLS
 /* extra is what the mistake may be in, too: a mutex for the wait group. */
 #define WEFT__GO_RUN(begin, extra, shape, ...)                                                                         \
     WEFT__STRICT_CALLS                                                                                                 \
-    __typeof__(weft__f) weft__capture = (__typeof__(weft__f))begin((weft__function)weft__f, WEFT__SITE, extra, shape); \
+    __typeof__(weft__f) weft__capture = (__typeof__(weft__f))begin(                                                    \
+        (weft__function)weft__f, WEFT__SITE, extra, (shape) | WEFT__SHAPE_RESULT(weft__f(__VA_ARGS__)));               \
     if (weft__capture)                                                                                                 \
         weft__capture(__VA_ARGS__);                                                                                    \
     WEFT__STRICT_CALLS_END                                                                                             \

@@ -32,9 +32,9 @@ template <class T> struct weft__if_class<T, true> {
 
 /* The arguments, one after the other. apply calls fn with all of them. */
 template <class... Stored> struct weft__pack {
-    template <class Callable, class... Before> void apply(Callable &fn, Before &...before)
+    template <class Callable, class... Before> decltype(auto) apply(Callable &fn, Before &...before)
     {
-        (void)fn(before...);
+        return fn(before...);
     }
 };
 template <class First, class... Rest> struct weft__pack<First, Rest...> {
@@ -44,10 +44,17 @@ template <class First, class... Rest> struct weft__pack<First, Rest...> {
     explicit weft__pack(First first_, Rest... rest_) : first(first_), rest(rest_...)
     {
     }
-    template <class Callable, class... Before> void apply(Callable &fn, Before &...before)
+    template <class Callable, class... Before> decltype(auto) apply(Callable &fn, Before &...before)
     {
-        rest.apply(fn, before..., first);
+        return rest.apply(fn, before..., first);
     }
+};
+
+template <class T, class U> struct weft__is_same {
+    static constexpr bool value = false;
+};
+template <class T> struct weft__is_same<T, T> {
+    static constexpr bool value = true;
 };
 
 /* What the goroutine gets a copy of. */
@@ -58,11 +65,23 @@ template <class Callable, class... Stored> struct weft__bound {
     static void start(void *copy)
     {
         weft__bound *self = static_cast<weft__bound *>(copy);
-        self->arguments.apply(self->fn);
+        (void)self->arguments.apply(self->fn);
+    }
+    static int start_for_result(void *copy)
+    {
+        weft__bound *self = static_cast<weft__bound *>(copy);
+        using result = decltype(self->arguments.apply(self->fn));
+        static_assert(weft__is_same<result, void>::value || weft__is_same<result, int>::value,
+                      "weft_scope_go: the function must return an int (0 or an error) or nothing");
+        if constexpr (weft__is_same<result, int>::value)
+            return self->arguments.apply(self->fn);
+        else
+            self->arguments.apply(self->fn);
+        return 0;
     }
 };
 
-/* starter(function, value, size) spawns. */
+/* starter(value) spawns a goroutine that starts value, a weft__bound. */
 template <class Starter, class Callable, class... Stored>
 int weft__go_bound(const Starter &starter, Callable fn, Stored... arguments)
 {
@@ -72,7 +91,7 @@ int weft__go_bound(const Starter &starter, Callable fn, Stored... arguments)
     static_assert(alignof(bound) <= 16 && sizeof(bound) <= 65536,
                   "weft_go: the arguments are too large or too aligned");
     bound value{fn, weft__pack<Stored...>(arguments...)};
-    return starter(&bound::start, &value, sizeof value);
+    return starter(value);
 }
 
 /* The parameter types come from fn alone, so that arguments are converted (0 and NULL to a pointer, too). */
@@ -95,9 +114,9 @@ struct weft__go_starter {
     const weft_site *site;
     const weft_go_options *options;
 
-    int operator()(void (*fn)(void *copy), const void *value, size_t size) const
+    template <class Bound> int operator()(const Bound &value) const
     {
-        return weft_go_copy_at(site, options, fn, value, size);
+        return weft_go_copy_at(site, options, &Bound::start, &value, sizeof value);
     }
 };
 

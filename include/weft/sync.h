@@ -119,9 +119,9 @@ struct weft__waitgroup_starter {
     const weft_site *site;
     weft_waitgroup *wg;
 
-    int operator()(void (*fn)(void *copy), const void *value, size_t size) const
+    template <class Bound> int operator()(const Bound &value) const
     {
-        return weft_waitgroup_go_copy_at(site, wg, fn, value, size);
+        return weft_waitgroup_go_copy_at(site, wg, &Bound::start, &value, sizeof value);
     }
 };
 #define weft_waitgroup_go(wg, ...) weft__go(weft__waitgroup_starter{WEFT__SITE, (wg)}, __VA_ARGS__)

@@ -20,6 +20,19 @@
 
 static struct weft_context background = {.is_immortal = true};
 
+/* Nothing gets into its lists, since it is closed. */
+static struct weft__canceller without_memory = {
+    .context = {.is_immortal = true, .parent = &background, .canceller = &without_memory},
+    .done = {.closed = 1, .done = 1, .element_size = sizeof(bool), .references = 1},
+    .err = -ECANCELED,
+    .cause = -ENOMEM,
+    .listeners = {&without_memory.listeners, &without_memory.listeners},
+    .children = {&without_memory.children, &without_memory.children},
+    .functions = {&without_memory.functions, &without_memory.functions},
+    .sibling = {&without_memory.sibling, &without_memory.sibling},
+    .deadline = INT64_MAX,
+};
+
 static const struct weft_site deadline_site = {"src/sync/context.c", "weft_context_with_deadline", 0, 0};
 
 _Noreturn static __attribute__((cold, noinline)) void refuse_null(const char *what)
@@ -102,6 +115,11 @@ void weft_context_free(weft_context *context)
 weft_context *weft_context_background(void)
 {
     return &background;
+}
+
+struct weft_context *weft__context_without_memory(void)
+{
+    return &without_memory.context;
 }
 
 weft_context *weft_context_current(void)

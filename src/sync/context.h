@@ -129,6 +129,9 @@ static inline bool weft__context_try_retain(struct weft_context *context)
     return false;
 }
 
+/* context.c. A context that is cancelled (cause -ENOMEM) and lives for ever: for whoever found no memory for one. */
+struct weft_context *weft__context_without_memory(void);
+
 /* cancel.c. Cancel, with everything below; false: it was cancelled already. The caller has a reference. */
 bool weft__cancel(struct weft__canceller *canceller, int err, int cause);
 /* Take it off its parent's list. */

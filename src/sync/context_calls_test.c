@@ -102,7 +102,8 @@ static int before(int argc, char **argv)
         weft_once once = {0};
         test_check(weft_once_do_ctx(ctx, &once, count_call, &calls) == error && calls == 0);
         test_check(weft_once_do_ctx(weft_context_background(), &once, count_call, &calls) == 0 && calls == 1);
-        weft_chan_range_ctx(ctx, int, v, c) test_check(v < 0);
+        weft_chan_range_ctx(ctx, int, v, c)
+            test_check(v < 0);
         chan_free(c);
     }
     weft_context_free(cancelled);
@@ -131,7 +132,8 @@ struct wait {
 
 static int end_of_range(weft_context *context, chan(int) c)
 {
-    weft_chan_range_ctx(context, int, value, c) test_check(value < 0);
+    weft_chan_range_ctx(context, int, value, c)
+        test_check(value < 0);
     return weft_context_err(context);
 }
 
@@ -379,8 +381,7 @@ static int ranges(int argc, char **argv)
     int sum = 0, evaluated = 0;
     for (int i = 1; i <= 10; i++)
         chan_send(c, i);
-    weft_chan_range_ctx((evaluated++, context), int, value, (evaluated++, c))
-    {
+    weft_chan_range_ctx((evaluated++, context), int, value, (evaluated++, c)) {
         if (value == 2)
             continue;
         if (value == 5)
@@ -388,8 +389,7 @@ static int ranges(int argc, char **argv)
         sum += value;
     }
     test_check(sum == 1 + 3 + 4 && evaluated == 2 && chan_len(c) == 5);
-    weft_chan_range_ctx(context, int, value, c)
-    {
+    weft_chan_range_ctx(context, int, value, c) {
         if (value == 7)
             weft_context_cancel(context);
         test_check(value <= 7);
@@ -397,7 +397,8 @@ static int ranges(int argc, char **argv)
     test_check(chan_len(c) == 3 && weft_context_err(context) == -ECANCELED);
     chan_close(c);
     sum = 0;
-    weft_chan_range_ctx(weft_context_background(), int, value, c) sum += value;
+    weft_chan_range_ctx(weft_context_background(), int, value, c)
+        sum += value;
     test_check(sum == 8 + 9 + 10);
     weft_context_free(context);
     chan_free(c);

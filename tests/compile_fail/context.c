@@ -18,7 +18,8 @@ void test(weft_context *context, weft_chan(int) ints, weft_send_chan(int) sends,
     (void)weft_chan_send_ctx(context, sends, n);
     (void)weft_chan_recv_ctx(context, ints, &n);
     (void)weft_chan_recv_ctx(context, receives, NULL, &ok);
-    weft_chan_range_ctx(context, int, each, receives)(void) each;
+    weft_chan_range_ctx(context, int, each, receives)
+        (void)each;
     (void)d, (void)text, (void)writable;
 
 #if MUST_FAIL == 1 /* expect: it cannot send or close */
@@ -37,10 +38,15 @@ void test(weft_context *context, weft_chan(int) ints, weft_send_chan(int) sends,
     (void)weft_chan_recv_ctx(context, ints, &d);
 #endif
 #if MUST_FAIL == 6 /* expect: the range variable is not of the element type of the channel */
-    weft_chan_range_ctx(context, long, each_long, ints)(void) each_long;
+    weft_chan_range_ctx(context, long, each_long, ints)
+        (void)each_long;
 #endif
 #if MUST_FAIL == 7 /* expect: it cannot receive */
-    weft_chan_range_ctx(context, int, each_int, sends)(void) each_int;
+    weft_chan_range_ctx(context, int, each_int, sends)
+        (void)each_int;
+#endif
+#if MUST_FAIL == 9 /* expect: ok must point to a bool */
+    (void)weft_chan_recv_ctx(context, ints, &n, &d);
 #endif
 #if MUST_FAIL == 8 /* expect: it cannot send or close */
     weft_chan_close(weft_context_done(context));

@@ -53,13 +53,37 @@ static int with_context(weft_context *context, recv_chan(int) jobs, send_chan(st
     error = error != 0 ? error : chan_recv_ctx(context, jobs, &job, &ok);
     error = error != 0 ? error : chan_recv_ctx(context, jobs, NULL);
     error = error != 0 ? error : chan_send_ctx(context, results, result);
-    chan_range_ctx(context, int, each, jobs) printf("%d\n", each);
+    chan_range_ctx(context, int, each, jobs)
+        printf("%d\n", each);
     switch (chan_select(on_done(context), on_recv(jobs, &job))) {
     case 0:
         return weft_context_err(context);
     default:
         return chan_recv(weft_context_done(context)) ? -1 : error;
     }
+}
+
+static int scoped(int number)
+{
+    struct result result = {1, number};
+    int error = 0;
+
+    weft_with_scope(plain)
+        weft_scope_go(&plain, nothing);
+    weft_with_scope(limited, .limit = 2, .timeout = WEFT_SECOND) {
+        weft_with_scope(inner, .parent = weft_scope_context(&limited), .deadline = weft_now() + 1, .limit = -1,
+                        .timeout = 3)
+            weft_scope_go(&inner, one, number);
+        weft_scope_go_with(&limited, ((struct weft_go_options){.name = "named"}), mixed, 1, 2.0, "three", 4, 5.0f,
+                           GREEN, NULL, 8);
+        weft_scope_go_copy(&limited, copied, &result, sizeof result);
+        weft_scope_set_limit(&limited, weft_scope_try_go(&limited, one, 3));
+        if (number > 3)
+            break;
+        weft_scope_cancel(&limited);
+        error = weft_scope_wait(&limited);
+    }
+    return error;
 }
 
 static void said(void *text)
@@ -89,6 +113,7 @@ static int app(int argc, char **argv)
     weft_go_copy(copied, &result, sizeof result);
     for (i = 0; i < 3; i++)
         weft_waitgroup_go(&wg, worker, i, recv_only(jobs), send_only(results));
+    go(scoped, 3);
     go(with_context, weft_context_background(), recv_only(jobs), send_only(results));
     chan_send(jobs, i);
     chan_try_send(jobs, 4);

@@ -70,6 +70,34 @@ static void say(void *)
 {
 }
 
+static int scoped(int number)
+{
+    int result = 0;
+    weft_scope_options options = {};
+    options.limit = 2;
+    weft_with_scope(plain) {
+        weft_scope_go(&plain, nothing);
+        weft_scope_go(&plain, convert, 1, nullptr, 1.5f);
+        weft_scope_go(&plain, [&result] { result = 1; });
+        weft_scope_go(
+            &plain, [&result](int plus) { return result + plus; }, 3);
+    }
+    weft_with_scope(limited, options) {
+        weft_scope_try_go(&limited, quiet, number);
+        result = weft_scope_wait(&limited);
+        if (result != 0)
+            return result;
+    }
+#if REFUSE == 9
+    weft_with_scope(one)
+        weft_scope_go(&one, [] { return 1.5; }); // no int
+#elif REFUSE == 10
+    weft_with_scope(one)
+        weft_scope_go(&one, convert, 1, "text"); // too few
+#endif
+    return 0;
+}
+
 int spawn_all();
 int spawn_all()
 {
@@ -112,7 +140,7 @@ int spawn_all()
 #if REFUSE == 1
     go(convert, 1, "text"); // too few
 #elif REFUSE == 2
-    go(convert, 1, "text", 1, 2); // too many
+    go(convert, 1, "text", 1, 2);                // too many
 #elif REFUSE == 3
     go(convert, "text", "text", 1); // no number
 #elif REFUSE == 4
@@ -128,6 +156,7 @@ int spawn_all()
 #endif
     (void)take_reference;
     (void)take_not_trivial;
+    go(scoped, 1);
     return here.begin() + from_template(1) + from_template(2.0);
 }
 
