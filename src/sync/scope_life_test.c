@@ -2,7 +2,7 @@
  *
  * scope_life_test.c - how scopes are left, by every way out of a block; what is refused; scopes without memory, in plain threads
  * and at the end of the process; and their ends racing everything else.
- * test-link: -Wl,--wrap=weft__port_alloc,--wrap=weft__spawn_begin,--wrap=weft__spawn_copy,--wrap=weft__park
+ * test-wrap: weft__port_alloc weft__spawn_begin weft__spawn_copy weft__park
  * test-skip: lto */
 #include <errno.h>
 #include <pthread.h>
