@@ -10,6 +10,7 @@
 #include <weft/context.h>
 #include <weft/defer.h>
 #include <weft/go.h>
+#include <weft/local.h>
 #include <weft/map.h>
 #include <weft/recover.h>
 #include <weft/run.h>

@@ -37,6 +37,9 @@ int weft__port_thread_try(void *(*fn)(void *), void *arg, size_t stack_size); /*
 int weft__port_thread_start(void *(*fn)(void *), void *arg, size_t stack_size);
 void weft__port_thread_yield(void);
 void weft__port_thread_sleep(int64_t duration);
+/* Have fn(arg) called when the calling thread ends (the process's end does not count). All callers have the same fn. 0,
+ * -EAGAIN, -ENOMEM. */
+int weft__port_thread_at_exit(void (*fn)(void *arg), void *arg);
 int weft__port_processors(void);   /* by affinity mask and cgroup quota (rounded up), at least 1 */
 int weft__port_thread_count(void); /* threads of this process; -1 unknown */
 

@@ -95,6 +95,32 @@ void weft__port_thread_sleep(int64_t duration)
         ;
 }
 
+static struct {
+    pthread_once_t once;
+    pthread_key_t key;
+    int error; /* key could not be made */
+    void (*fn)(void *arg);
+} at_exit = {.once = PTHREAD_ONCE_INIT};
+
+static void call_at_exit(void *arg)
+{
+    __atomic_load_n(&at_exit.fn, __ATOMIC_RELAXED)(arg); /* this thread has stored it */
+}
+
+static void make_key(void)
+{
+    at_exit.error = pthread_key_create(&at_exit.key, call_at_exit);
+}
+
+int weft__port_thread_at_exit(void (*fn)(void *arg), void *arg)
+{
+    (void)pthread_once(&at_exit.once, make_key);
+    if (at_exit.error != 0)
+        return -at_exit.error;
+    __atomic_store_n(&at_exit.fn, fn, __ATOMIC_RELAXED); /* always the same value */
+    return -pthread_setspecific(at_exit.key, arg);
+}
+
 int weft__port_thread_count(void)
 {
     char line[1024];

@@ -201,6 +201,8 @@ static bool abandon(struct goroutine *g, void *arg)
         if (g->task.attached != NULL)
             g->task.attached->abandon(g->task.attached);
     }
+    if (weft__load_acquire(&g->state) != WEFT__RUNNING && weft__load_acquire(&g->state) != WEFT__BLOCKED) /* as above */
+        weft__locals_forget(&g->task);
     if (!*machines_lost)
         weft__tools_goroutine_end(g);
     return true;

@@ -52,6 +52,7 @@ struct weft__task {
     struct weft__attachment *attached;      /* as reason; what else refers to the parked task; NULL: nothing */
     void *context;                          /* owner only: the sync room's; NULL unless its spawn gave it one */
     struct weft__recovery *recoveries; /* owner only: weft_recover calls it is in, newest first; the debug room's */
+    struct weft__locals *locals;       /* owner only: goroutine-local values (local.c), or NULL */
     uint32_t exits;                    /* owner only: weft_exit calls under way (a deferred call may make another) */
     bool is_thread;                    /* immutable: a plain thread, not a goroutine */
 };
@@ -80,6 +81,10 @@ struct weft__owned {
     struct weft__owned *next;
     void (*release)(struct weft__owned *self);
 };
+
+/* local.c. end: destroy the caller's goroutine-local values. forget: let go of those of a task that never runs again. */
+void weft__locals_end(struct weft__task *task);
+void weft__locals_forget(struct weft__task *task);
 
 /* The calling goroutine, or the calling thread's own task. Never NULL. */
 struct weft__task *weft__self(void);

@@ -427,8 +427,11 @@ static int call_function(struct machine *m, struct goroutine *g)
     return (int)call_with_heap(m, g, s);
 }
 
+/* Of a goroutine whose function and deferred calls are through. */
 static void release_owned(struct goroutine *g)
 {
+    if (WEFT__UNLIKELY(g->task.locals != NULL))
+        weft__locals_end(&g->task);
     while (WEFT__UNLIKELY(g->task.owned != NULL)) {
         struct weft__owned *owned = g->task.owned;
         g->task.owned = owned->next;
