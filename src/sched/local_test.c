@@ -301,8 +301,8 @@ START_TEST(g02_main_returns)
 {
     struct test_child child = test_child(cut_off_child, NULL, 60);
     /* Three channels are lost; 40 bytes of a table would be one more leak. */
-    ck_assert_msg(child.code == 9 || (TEST_ASAN && strstr(child.err, "weft_local_set") == NULL), "exit %d: %s", child.code,
-                  child.err);
+    ck_assert_msg(child.code == 9 || (TEST_ASAN && strstr(child.err, "weft_local_set") == NULL), "exit %d: %s",
+                  child.code, child.err);
     test_child_free(&child);
 }
 END_TEST

@@ -202,7 +202,7 @@ static bool abandon(struct goroutine *g, void *arg)
             g->task.attached->abandon(g->task.attached);
     }
     if (weft__load_acquire(&g->state) != WEFT__RUNNING && weft__load_acquire(&g->state) != WEFT__BLOCKED) /* as above */
-        weft__locals_forget(&g->task);
+        weft__goroutine_forget(g);
     if (!*machines_lost)
         weft__tools_goroutine_end(g);
     return true;

@@ -175,6 +175,7 @@ void weft__spawn_cache_flush(struct processor *p);                          /* u
 struct spawn *weft__spawn_main(int (*app)(int, char **), int argc, char **argv, size_t stack_size);
 void weft__spawn_drop(runnable r); /* a run has ended before it ran; goroutines are the stack pool's business */
 void weft__spawn_drop_chain(runnable first);
+void weft__goroutine_forget(struct goroutine *g); /* it never runs again: let go of what is released at its end */
 _Noreturn void weft__goroutine_exit(void);
 
 /* timer.c */

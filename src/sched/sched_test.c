@@ -2,6 +2,7 @@
  *
  * sched_test.c - spawning, running, stopping; progress of the others while a machine is stuck. Catalogue: G-01 to G-04,
  * G-06, P-03, P-04, P-06, P-07, P-09. Progress is asserted by the test's time-out, not by a clock. */
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -400,6 +401,49 @@ START_TEST(spawn_says_when_address_space_runs_out)
 }
 END_TEST
 
+/* ---- what a cut-off goroutine leaves ---- */
+
+struct huge {
+    char bytes[60000];
+};
+
+static void parks_for_ever(void *copy)
+{
+    test_check(((struct huge *)copy)->bytes[59999] == 7);
+    chan(int) nil = NULL;
+    (void)chan_recv(nil);
+}
+
+static int copies_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    static const struct huge value = {.bytes[59999] = 7};
+    for (int i = 0; i < 10; i++)
+        test_check(weft_go_copy(parks_for_ever, &value, sizeof value) == 0);
+    weft_yield();
+    weft_sleep(2 * WEFT_MILLISECOND);
+    return 0;
+}
+
+static size_t in_use(void)
+{
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
+/* Their arguments' memory is given back, whether they have begun or not. */
+START_TEST(g02_copied_arguments_of_the_cut_off)
+{
+    if (TEST_TSAN || TEST_ASAN)
+        return; /* they have another malloc, which counts nothing */
+    test_run(copies_app);
+    size_t before = in_use();
+    for (int i = 0; i < 5; i++)
+        test_run(copies_app);
+    ck_assert_msg(in_use() < before + 1000000, "%zu bytes more than before", in_use() - before);
+}
+END_TEST
+
 /* ---- guards ---- */
 
 static int guard_child(void *setting)
@@ -423,6 +467,7 @@ int main(void)
     TCase *tests = tcase_create("sched");
     tcase_add_test(tests, g01_spawn_shapes_and_sizes);
     tcase_add_test(tests, g02_runs_again_and_from_any_thread);
+    tcase_add_test(tests, g02_copied_arguments_of_the_cut_off);
     tcase_add_test(tests, g04_exit_runs_deferred_calls);
     tcase_add_test(tests, g06_chain);
     tcase_add_test(tests, g06_many_blocked);

@@ -427,16 +427,27 @@ static int call_function(struct machine *m, struct goroutine *g)
     return (int)call_with_heap(m, g, s);
 }
 
-/* Of a goroutine whose function and deferred calls are through. */
 static void release_owned(struct goroutine *g)
 {
-    if (WEFT__UNLIKELY(g->task.locals != NULL))
-        weft__locals_end(&g->task);
     while (WEFT__UNLIKELY(g->task.owned != NULL)) {
         struct weft__owned *owned = g->task.owned;
         g->task.owned = owned->next;
         owned->release(owned);
     }
+}
+
+/* The goroutine's function and deferred calls are through. */
+static void give_up_values(struct goroutine *g)
+{
+    if (WEFT__UNLIKELY(g->task.locals != NULL))
+        weft__locals_end(&g->task);
+    release_owned(g);
+}
+
+void weft__goroutine_forget(struct goroutine *g)
+{
+    weft__locals_forget(&g->task);
+    release_owned(g);
 }
 
 /* weft_exit is about to make a deferred call that is older than these: they do not contain its panics. */
@@ -457,7 +468,7 @@ static void wind_up(struct goroutine *g, int result)
         deferred->fn(deferred->arg);
         leave_recoveries(g);
     }
-    release_owned(g);
+    give_up_values(g);
     if (g->on_exit != NULL)
         g->on_exit(g->on_exit_arg, result);
 }
@@ -569,7 +580,7 @@ _Noreturn void weft_exit(void)
 static void call_main(int (*app)(int, char **), int argc, char **argv)
 {
     int result = app(argc, argv);
-    release_owned(weft__machine()->g);
+    give_up_values(weft__machine()->g);
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__rt.result = result;
     weft__store_seq(&weft__rt.stopping, 1u); /* pairs with go_idle and find_runnable */
