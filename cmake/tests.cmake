@@ -173,4 +173,12 @@ if(NOT CMAKE_CROSSCOMPILING)
     if(WEFT_SHARED)
         weft_add_check(source/docs scripts/check-docs $<TARGET_FILE:weft>)
     endif()
+
+    # Proofs by Spin. Label long: not part of ./test, which has five minutes; .ci/run has a stage for each of them.
+    file(GLOB models CONFIGURE_DEPENDS tests/models/*.pml)
+    foreach(source IN LISTS models)
+        cmake_path(GET source STEM name)
+        weft_add_check(models/${name} tests/models/check ${name})
+        set_tests_properties(models/${name} PROPERTIES TIMEOUT 1200 LABELS "models;long")
+    endforeach()
 endif()
