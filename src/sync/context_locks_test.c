@@ -82,6 +82,8 @@ static void wait_for_waiters(struct lock *lock, enum kind kind, int count)
         weft_yield();
 }
 
+#define HELD UINT64_C(1)
+#define WRITER UINT64_C(2)
 #define PENDING UINT64_C(4)
 #define PARKED UINT64_C(8)
 
@@ -255,9 +257,10 @@ static int chosen_app(void *unused)
         let_in(&pair.lock, kind);
         end_pair(&pair, -ECANCELED, -ECANCELED);
 
-        start_pair(&pair, kind, true); /* both give up, and are gone */
+        start_pair(&pair, kind, true); /* both give up, and are gone: the lock is held, and nothing else */
         weft_context_cancel(pair.first.context);
         wait_for_waiters(&pair.lock, kind, 0);
+        test_check(kind == MUTEX ? pair.lock.mutex.opaque[0] == HELD : pair.lock.rwmutex.opaque[0] == WRITER);
         let_in(&pair.lock, kind);
         end_pair(&pair, -ECANCELED, -ECANCELED);
     }
@@ -430,6 +433,54 @@ END_TEST
 
 /* ---- stress ---- */
 
+static void pause_for(uint32_t turns)
+{
+    for (; turns > 0; turns--)
+        __asm__ __volatile__("" ::: "memory");
+}
+
+static void cancel_after(weft_context *context, uint32_t turns, int *begun)
+{
+    __atomic_store_n(begun, 1, __ATOMIC_RELEASE);
+    pause_for(turns);
+    weft_context_cancel(context);
+}
+
+/* The last reader leaves while the writer that waits for it gives up. */
+static int race_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    uint32_t random = 1;
+    for (int turn = 0; turn < test_iterations(20000); turn++) {
+        struct lock lock = {{{0}}, {{0}}};
+        struct wait pending = {&lock, new_context(), WRITE, 1}, reader = {&lock, weft_context_background(), READ, 1};
+        weft_waitgroup wg = {0};
+        int begun = 0;
+        random = random * 1664525u + 1013904223u;
+        weft_rwmutex_rlock(&lock.rwmutex);
+        test_check(weft_waitgroup_go(&wg, wait_with, &pending) == 0);
+        wait_for_pending(&lock);
+        if (turn % 2 != 0)
+            test_check(weft_waitgroup_go(&wg, wait_with, &reader) == 0);
+        test_check(weft_waitgroup_go(&wg, cancel_after, pending.context, random >> 8 & 1023, &begun) == 0);
+        while (weft_procs(0) > 1 && !__atomic_load_n(&begun, __ATOMIC_ACQUIRE))
+            weft_yield();
+        pause_for(random >> 18 & 1023);
+        weft_rwmutex_runlock(&lock.rwmutex);
+        weft_waitgroup_wait(&wg);
+        test_check(pending.result == 0 || pending.result == -ECANCELED);
+        test_check(is_unused(&lock));
+        weft_context_free(pending.context);
+    }
+    return 0;
+}
+
+START_TEST(m05_the_last_reader_against_cancel)
+{
+    test_run(race_app);
+}
+END_TEST
+
 struct hammered {
     struct lock lock;
     int activity;      /* atomic: one per reader inside, 10,000 per writer */
@@ -443,8 +494,7 @@ static void cancel_soon(weft_context *context, uint32_t random)
 {
     if (random % 3 == 0)
         weft_yield();
-    for (uint32_t i = random % 1000; i > 0; i--)
-        __asm__ __volatile__("" ::: "memory");
+    pause_for(random % 1000);
     weft_context_cancel(context);
     weft_context_release(context);
 }
@@ -604,6 +654,7 @@ int main(void)
     tcase_add_test(tests, m03_starving_waiters_give_up);
     tcase_add_test(tests, m05_a_pending_writer_gives_up);
     tcase_add_test(tests, m05_the_last_reader_finds_the_writer_cancelled);
+    tcase_add_test(tests, m05_the_last_reader_against_cancel);
     tcase_add_test(tests, m01_m05_hammer_against_cancel);
     tcase_add_test(tests, w04_freed_by_the_last);
     suite_add_tcase(suite, tests);

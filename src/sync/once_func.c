@@ -33,44 +33,40 @@ _Static_assert(sizeof(struct state) <= sizeof(((weft_once_func *)NULL)->opaque),
 _Static_assert(sizeof(struct state) <= sizeof(((weft_once_value *)NULL)->opaque), "the public words hold the state");
 _Static_assert(_Alignof(struct state) <= _Alignof(uint64_t), "the public words hold the state");
 
-/* The call under way, in its frame. */
-struct call {
-    struct state *state;
-    const struct weft__panic_entry *panics; /* under way when it began: not its own */
-};
-
+/* A panic that is under way is the one that has ended the function: while it runs in a deferred call of an older one it either
+ * returns, or has a panic of its own, which is newer, or ends by weft_exit, which ends all panics. */
 static void note_the_end(void *arg)
 {
-    struct call *call = arg;
+    struct state *state = arg;
     const struct weft__panic_entry *newest = weft__self()->panics;
-    if (call->state->outcome == RETURNED || newest == NULL || newest == call->panics)
+    if (state->outcome == RETURNED || newest == NULL)
         return;
-    call->state->outcome = PANICKED;
+    state->outcome = PANICKED;
     size_t length = strnlen(newest->message, MESSAGE_SIZE - 1);
-    memcpy(call->state->message, newest->message, length);
-    call->state->message[length] = '\0';
+    memcpy(state->message, newest->message, length);
+    state->message[length] = '\0';
 }
 
 static void call_func(void *arg)
 {
     weft_once_func *once = arg;
-    struct call call = {.state = (struct state *)once->opaque, .panics = weft__self()->panics};
-    weft_defer(note_the_end, &call);
+    struct state *state = (struct state *)once->opaque;
+    weft_defer(note_the_end, state);
     if (once->fn == NULL)
         weft__panic("sync: once_func without a function");
     once->fn(once->arg);
-    call.state->outcome = RETURNED;
+    state->outcome = RETURNED;
 }
 
 static void call_value(void *arg)
 {
     weft_once_value *once = arg;
-    struct call call = {.state = (struct state *)once->opaque, .panics = weft__self()->panics};
-    weft_defer(note_the_end, &call);
+    struct state *state = (struct state *)once->opaque;
+    weft_defer(note_the_end, state);
     if (once->fn == NULL)
         weft__panic("sync: once_value without a function");
-    call.state->value = once->fn(once->arg);
-    call.state->outcome = RETURNED;
+    state->value = once->fn(once->arg);
+    state->outcome = RETURNED;
 }
 
 static inline void must_have_returned(const struct state *state)

@@ -372,6 +372,33 @@ START_TEST(w05_ended_by_exit)
 }
 END_TEST
 
+/* In a deferred call: the exit ends an older panic, which is not the function's. */
+static void panic_and_be_gone(struct failing *failing)
+{
+    weft_defer(call_func, failing);
+    weft_panic("older");
+}
+
+static int exit_over_a_panic_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    struct failing failing;
+    struct weft_panic_info info;
+    weft_waitgroup wg = {0};
+    new_failing(&failing, leave_the_goroutine);
+    test_check(weft_waitgroup_go(&wg, panic_and_be_gone, &failing) == 0);
+    weft_waitgroup_wait(&wg);
+    test_check(failing.calls == 1 && weft_recover(call_func, &failing, &info));
+    test_check(strcmp(info.message, "sync: the function that is called once has ended by weft_exit") == 0);
+    return 0;
+}
+
+START_TEST(w05_ended_by_exit_over_a_panic)
+{
+    test_run(exit_over_a_panic_app);
+}
+END_TEST
+
 /* ---- with a context ---- */
 
 struct gate {
@@ -543,6 +570,7 @@ int main(void)
     tcase_add_test(tests, w05_without_a_function);
     tcase_add_test(tests, w05_called_while_a_panic_is_under_way);
     tcase_add_test(tests, w05_ended_by_exit);
+    tcase_add_test(tests, w05_ended_by_exit_over_a_panic);
     tcase_add_test(tests, w05_with_a_context);
     tcase_add_test(tests, w05_replayed_with_a_context);
     tcase_add_loop_test(tests, w05_ends_the_process, 0, sizeof ends / sizeof ends[0]);
