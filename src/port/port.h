@@ -40,11 +40,18 @@ void weft__port_thread_sleep(int64_t duration);
 /* Have fn(arg) called when the calling thread ends (the process's end does not count). All callers have the same fn. 0,
  * -EAGAIN, -ENOMEM. */
 int weft__port_thread_at_exit(void (*fn)(void *arg), void *arg);
+/* Every thread of the process passes a full memory barrier before this returns. False: the kernel cannot do it. */
+bool weft__port_barrier(void);
 int weft__port_processors(void);   /* by affinity mask and cgroup quota (rounded up), at least 1 */
 int weft__port_thread_count(void); /* threads of this process; -1 unknown */
 
 /* Files: the first line of a small file such as those in /proc; -errno. buffer is NUL-terminated. */
 int weft__port_read_file(const char *path, char *buffer, size_t size);
+
+/* Memory that others may change or take away meanwhile: a copy of size bytes, or of a string (cut off to fit, always terminated).
+ * False: it cannot be read. No tool sees these reads. */
+bool weft__port_peek(void *to, const void *from, size_t size);
+bool weft__port_peek_text(char *to, const char *from, size_t size);
 
 /* Random bits to seed with. */
 uint64_t weft__port_random(void);

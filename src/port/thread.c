@@ -10,11 +10,13 @@
 #include "port/port.h"
 
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,6 +121,17 @@ int weft__port_thread_at_exit(void (*fn)(void *arg), void *arg)
         return -at_exit.error;
     __atomic_store_n(&at_exit.fn, fn, __ATOMIC_RELAXED); /* always the same value */
     return -pthread_setspecific(at_exit.key, arg);
+}
+
+bool weft__port_barrier(void)
+{
+    static int registered; /* atomic: 0, or what registering has answered: 1 yes, -1 no */
+    int known = __atomic_load_n(&registered, __ATOMIC_RELAXED); /* the kernel counts, not this */
+    if (known == 0) {
+        known = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0 ? 1 : -1;
+        __atomic_store_n(&registered, known, __ATOMIC_RELAXED); /* as above */
+    }
+    return known > 0 && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
 int weft__port_thread_count(void)
