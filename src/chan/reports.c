@@ -3,14 +3,15 @@
  * reports.c - what a report says about a task that waits in a channel operation, and how such a task is forgotten when
  * the run ends: its waiters leave their channels, which may then be used again or freed.
  *
- * Locks:   describe takes none (the world stands still or is about to end); abandon takes each channel's, because plain
- *          threads may go on using it.
+ * Locks:   describe takes none, and reads channels by way of the kernel: they may change, or be gone. abandon takes each
+ *          channel's, because plain threads may go on using it.
  * Callers: the reporters of the debug room; the scheduler at the end of a run. */
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "chan/operation.h"
 #include "chan/reports.h"
+#include "port/port.h"
 
 /* Text that is added up in a buffer; what does not fit is cut off. */
 struct text {
@@ -29,18 +30,31 @@ static __attribute__((format(printf, 2, 3))) void add(struct text *text, const c
     text->length += added > 0 ? (size_t)added : 0;
 }
 
+static void add_site(struct text *text, const struct weft_site *at)
+{
+    struct weft_site site;
+    char file[200];
+    if (at && weft__port_peek(&site, at, sizeof site) && weft__port_peek_text(file, site.file, sizeof file))
+        add(text, " made at %s:%d", file, site.line);
+}
+
+/* chan is one that a goroutine was seen to wait on: another one may have woken it and freed the channel since. */
 static void add_chan(struct text *text, const struct weft__chan *chan)
 {
-    if (chan->timed)
+    struct weft__chan copy;
+    if (!weft__port_peek(&copy, chan, sizeof copy)) {
+        add(text, "chan %p", (const void *)chan);
+        return;
+    }
+    if (copy.timed)
         add(text, "timer chan %p", (const void *)chan);
-    else if (chan->done)
+    else if (copy.done)
         add(text, "context's done chan %p", (const void *)chan);
     else
         add(text, "chan %p (%lu-byte elements, %llu of %llu buffered%s)", (const void *)chan,
-            (unsigned long)chan->element_size, (unsigned long long)weft__chan_count(chan),
-            (unsigned long long)chan->capacity, weft__chan_is_closed(chan) ? ", closed" : "");
-    if (chan->site)
-        add(text, " made at %s:%d", chan->site->file, chan->site->line);
+            (unsigned long)copy.element_size, (unsigned long long)weft__chan_count(&copy),
+            (unsigned long long)copy.capacity, weft__chan_is_closed(&copy) ? ", closed" : "");
+    add_site(text, copy.site);
 }
 
 static void describe_parked(const void *object, char *buffer, size_t size)

@@ -60,8 +60,7 @@ void weft_blocking_end(void)
         weft__store_release(&g->state, WEFT__RUNNING); /* for reports */
         return;
     }
-    weft__store_release(&g->state, WEFT__RUNNABLE); /* for reports */
-    weft__suspend(m, g, weft__load_acquire(&m->lost) ? NULL : commit_to_global, g);
+    weft__suspend(m, g, WEFT__RUNNABLE, weft__load_acquire(&m->lost) ? weft__commit_nothing : commit_to_global, g);
 }
 
 uint32_t weft__sections(void)

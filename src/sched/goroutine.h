@@ -35,6 +35,7 @@ struct goroutine {
     WEFT__ATOMIC(uint32_t) state; /* enum weft__state; written by whoever owns the goroutine, read by reports */
     bool own_stack;               /* immutable: a stack of a size of its own, not one of the pool's stride */
     bool is_main;                 /* immutable while it lives */
+    bool held;                    /* it stays suspended while the gate is closed; owner of the gate only */
     bool lost;                    /* of a run that ended without one of its machines: never used again */
     uint64_t id;                  /* the rest: immutable while it lives */
     const struct weft_site *site;

@@ -22,11 +22,11 @@ static bool report_one(struct goroutine *g, void *arg)
     if (g->lost)
         return true;
     uint32_t state = weft__load_acquire(&g->state); /* pairs with its owner's release */
-    bool off = state == WEFT__WAITING || (state == WEFT__RUNNABLE && g->task.reason != NULL);
     struct weft__goroutine_report report = {.task = &g->task,
                                             .state = state_text(state),
-                                            .waiting = state == WEFT__WAITING,
-                                            .suspended = off ? g->sp : NULL,
+                                            .waiting = g->held && state == WEFT__WAITING,
+                                            .suspended = g->held ? g->sp : NULL,
+                                            .room = g->held ? (size_t)((char *)g->sp - g->stack_low) : 0,
                                             .is_main = g->is_main};
     return each->fn(&report, each->arg);
 }

@@ -25,11 +25,10 @@ static inline void set_state(struct goroutine *g, enum weft__state state)
 
 void weft__finish_switch(struct machine *m)
 {
-    weft__commit commit = m->commit;
-    if (commit != NULL) {
-        m->commit = NULL;
-        commit(m->commit_arg);
-    }
+    weft__commit commit = weft__load_relaxed(&m->commit); /* own variable */
+    void *arg = m->commit_arg;
+    weft__store_release(&m->commit, NULL); /* pairs with the gate's closer: the context that was left is saved */
+    commit(arg);
 }
 
 static bool is_time_for_slow_path(struct processor *p, uint32_t tick)
@@ -81,19 +80,25 @@ static inline void switch_to(struct machine *m, struct goroutine *from, struct g
     weft__finish_switch(m);
 }
 
-void weft__suspend(struct machine *m, struct goroutine *g, weft__commit commit, void *arg)
+void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg)
 {
-    m->commit = commit;
     m->commit_arg = arg;
+    weft__store_relaxed(&m->commit,
+                        commit); /* published by the state, and for attention by the gate's closer (gate.c) */
+    set_state(g, state);
+    weft__fence_compiler();
     runnable r = m->p != NULL ? weft__next_local(m->p) : RUNNABLE_NONE;
     switch_to(m, g, r != RUNNABLE_NONE ? take(m, r) : NULL);
 }
 
 void weft__resume_from_loop(struct machine *m, runnable r)
 {
+    weft__gate_pass(m);
     struct goroutine *g = take(m, r);
-    if (g == NULL)
+    if (g == NULL) {
+        weft__store_release(&m->commit, NULL); /* as in finish_switch */
         return;
+    }
     weft__store_release(&m->away, true); /* pairs with the end of a run, which need not wait for it from here on */
     switch_to(m, NULL, g);
     weft__store_release(&m->away, false);
@@ -114,8 +119,8 @@ void weft__park(struct weft__task *self, const struct weft__wait_reason *reason,
         weft__thread_park(self, commit, arg, NEVER, NULL);
         return;
     }
-    set_state(task_goroutine(self), WEFT__WAITING);
-    weft__suspend(weft__machine(), task_goroutine(self), commit, arg);
+    weft__suspend(weft__machine(), task_goroutine(self), WEFT__WAITING, commit != NULL ? commit : weft__commit_nothing,
+                  arg);
 }
 
 /* ---- ready ---- */
@@ -194,8 +199,7 @@ void weft_yield(void)
         return;
     }
     g->task.reason = &yielded;
-    set_state(g, WEFT__RUNNABLE);
-    weft__suspend(m, g, commit_to_tail, g);
+    weft__suspend(m, g, WEFT__RUNNABLE, commit_to_tail, g);
 }
 
 void weft__yield_to_ready(void)
@@ -204,8 +208,7 @@ void weft__yield_to_ready(void)
     if (m == NULL || m->g == NULL || m->p == NULL || weft__load_relaxed(&m->p->queue.next) == RUNNABLE_NONE)
         return; /* own slot: only a thief empties it */
     m->g->task.reason = &yielded;
-    set_state(m->g, WEFT__RUNNABLE);
-    weft__suspend(m, m->g, commit_to_tail, m->g);
+    weft__suspend(m, m->g, WEFT__RUNNABLE, commit_to_tail, m->g);
 }
 
 bool weft__may_spin(void)
@@ -268,8 +271,7 @@ void weft__park_until(struct weft__task *self, const struct weft__wait_reason *r
         .commit_arg = arg,
         .when = when,
     };
-    set_state(task_goroutine(self), WEFT__WAITING);
-    weft__suspend(weft__machine(), task_goroutine(self), commit_deadline, &deadline);
+    weft__suspend(weft__machine(), task_goroutine(self), WEFT__WAITING, commit_deadline, &deadline);
     weft__timer_remove(&deadline.timer);
 }
 

@@ -255,6 +255,14 @@ static void tear_down(bool machines_lost, uint32_t count)
 
 /* ---- a run ---- */
 
+static void watch(bool on)
+{
+    const struct weft__sched_hooks *hooks = weft__load_acquire(&weft__rt.hooks); /* pairs with set_hooks */
+    void (*hook)(void) = hooks == NULL ? NULL : on ? hooks->watch_start : hooks->watch_stop;
+    if (hook != NULL)
+        hook();
+}
+
 static void say_once(int error)
 {
     static WEFT__ATOMIC(uint32_t) said;
@@ -357,11 +365,14 @@ static int run(const struct weft__sim_settings *sim, int (*app)(int, char **), i
     int result = open_run(sim, &first);
     if (result != 0)
         return result;
+    watch(true); /* before a goroutine can ask for what is watched */
     result = start_main(first, app, argc, argv);
     if (result == 0)
         weft__watchdog_loop();
     else
         stop_before_start();
+    watch(false);
+    weft__gate_own(); /* who holds the world has the goroutines of a run before them */
     stop_machines();
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     bool machines_lost = lose_machines();
@@ -374,6 +385,7 @@ static int run(const struct weft__sim_settings *sim, int (*app)(int, char **), i
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__store_release(&weft__rt.running, 0u);
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    weft__gate_disown();
     return result;
 }
 

@@ -33,6 +33,7 @@ enum processor_status { PROCESSOR_IDLE, PROCESSOR_RUNNING, PROCESSOR_STUCK };
 #define ATTENTION_OPEN 16u   /* run-next has waited: thieves may take it */
 #define ATTENTION_STOP 32u   /* the run has ended; stays set for ever */
 #define ATTENTION_SIM 64u    /* a simulated run: every switch goes by way of weft__sim_next; stays set */
+#define ATTENTION_GATE 256u  /* the gate is closed: nobody is to be resumed but by way of it */
 
 struct timer_heap {
     struct weft__lock lock;       /* rank TIMER */
@@ -72,7 +73,9 @@ struct machine {
     void *sp;            /* the scheduler loop's context, on the thread's own stack */
     struct processor *p; /* owner only while running; assigned by the waker while idle */
     struct goroutine *g; /* running goroutine, NULL in the scheduler loop */
-    weft__commit commit; /* what the next context has to do for the one that was left */
+    WEFT__ATOMIC(weft__commit)
+    commit; /* what the next context has to do for the one that was left; not NULL: a switch, or
+                                        * the choice of whom to switch to, is under way (gate.c); owner writes */
     void *commit_arg;
     uint32_t random;
     uint32_t sections;           /* nesting of weft_blocking */
@@ -112,6 +115,7 @@ struct runtime {
     struct spawn_cache spare_spawns;      /* protected by lock */
     WEFT__ATOMIC(uint32_t) watchdog_word; /* futex of the watchdog; counts calls to wake it */
     WEFT__ATOMIC(uint32_t) watchdog_asleep;
+    WEFT__ATOMIC(uint32_t) quit_asked;                    /* by a signal: the watchdog reports and ends the process */
     WEFT__ATOMIC(uint64_t) foreign_waiting;               /* see FOREIGN_WAITS */
     uint64_t acquisitions;                                /* processors given out so far; protected by lock */
     WEFT__ATOMIC(uint32_t) lost_machines;                 /* threads of earlier runs that have not come back */
@@ -132,7 +136,8 @@ struct machine *weft__machine(void);
 void weft__machine_set(struct machine *m);
 
 /* park.c */
-void weft__suspend(struct machine *m, struct goroutine *g, weft__commit commit, void *arg); /* to whatever is next */
+/* To whatever is next. state: what g is from now on; commit is not NULL. */
+void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg);
 void weft__resume_from_loop(struct machine *m,
                             runnable r); /* scheduler loop: run r, come back when the machine has nothing */
 void weft__finish_switch(struct machine *m);
@@ -189,6 +194,14 @@ uint32_t weft__timers_alive(void);
 /* watchdog.c */
 void weft__watchdog_loop(void);
 void weft__watchdog_wake(void);
+
+/* gate.c */
+void weft__commit_nothing(void *arg);
+bool weft__gate_is_closed(void);
+void weft__gate_pass(struct machine *m);   /* the loop is about to resume a goroutine: announces that, may wait */
+void weft__gate_mark(struct processor *p); /* under runtime.lock */
+void weft__gate_own(void);                 /* the world is not held until disown */
+void weft__gate_disown(void);
 
 /* thread.c */
 struct weft__task *weft__thread_self(void);

@@ -33,8 +33,9 @@ struct weft__task;
 /* Why a task waits. One static constant per park site. */
 struct weft__wait_reason {
     const char *text; /* as reports print it: "chan receive" */
-    /* Write more about what object is ("on chan 0x... of int, made at file:line"), for reports; may be NULL.
-     * The world stands still or is about to end: take no locks. */
+    /* Write more about what object is ("on chan 0x... of int, made at file:line"), for reports; may be NULL. The waiting
+     * goroutine is not resumed meanwhile, but others may run: what is not in its frames may change or be gone. Take no
+     * locks; read it by weft__port_peek. */
     void (*describe)(const void *object, char *buffer, size_t size);
     /* The run has ended and the parked task is forgotten: unlink its waiters from the object; may be NULL (then nothing
      * outside the task's own stack refers to it). */
@@ -192,12 +193,19 @@ const struct weft_site *weft__task_site(const struct weft__task *task);
  * its traces. */
 bool weft__frame_is_start(const char *function);
 
-/* What reports need of all goroutines. Only when the world stands still or is about to end. */
+/* Hold the world: no goroutine is resumed until release; those that run now go on. still: nothing runs, as before a deadlock
+ * report. Others who hold, and the end of the run, wait. What the holder does meanwhile must not wait for a goroutine.
+ * False: it is not certain who is suspended, as the kernel cannot tell the machines or one of them is held up. See gate.c. */
+bool weft__world_hold(bool still);
+void weft__world_release(void);
+
+/* What reports need of all goroutines that have begun; while the world is held. */
 struct weft__goroutine_report {
     const struct weft__task *task;
     const char *state; /* "running", "runnable", "waiting" ... */
-    bool waiting;      /* parked: task->reason says on what */
+    bool waiting;      /* suspended in a wait: task->reason says on what */
     void *suspended;   /* stack pointer to walk from (weft__arch_inspect); NULL while it runs */
+    size_t room;       /* bytes of the stack below that */
     bool is_main;
 };
 void weft__goroutines_each(bool (*fn)(const struct weft__goroutine_report *report, void *arg), void *arg);
@@ -210,7 +218,13 @@ struct weft__sched_hooks {
     void (*machine_start)(void); /* a machine's thread begins */
     void (*machine_stop)(void);
     void (*deadlock)(bool main_has_ended); /* nothing can ever run again: report, does not return */
+    void (*watch_start)(void); /* a run has begun; in the thread that called weft_run. May be NULL, as the rest */
+    void (*watch_stop)(void);  /* it ends */
+    void (*quit)(void);        /* weft__ask_for_quit was called: report, does not return */
 };
+/* Have the watchdog call the hook quit; async-signal-safe. And whether that was done. */
+void weft__ask_for_quit(void);
+bool weft__quit_is_asked(void);
 void weft__sched_set_hooks(const struct weft__sched_hooks *hooks);
 
 #endif

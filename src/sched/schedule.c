@@ -115,6 +115,7 @@ struct processor *weft__processor_acquire(struct machine *m)
         return NULL;
     weft__store_relaxed(&p->status, PROCESSOR_RUNNING); /* under the lock */
     p->machine = m;
+    weft__gate_mark(p);
     /* To be given out is a scheduling point: the watchdog's patience begins now, not when it last saw the processor at work.
      * Own variables: nobody else has it. */
     weft__store_relaxed(&p->tick, weft__load_relaxed(&p->tick) + 1);

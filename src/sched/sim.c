@@ -289,8 +289,7 @@ void weft__sim_preempt(void)
         (void)advance(m);
     }
     m->g->task.reason = &preempted;
-    weft__store_release(&m->g->state, WEFT__RUNNABLE); /* for reports */
-    weft__suspend(m, m->g, NULL, NULL);
+    weft__suspend(m, m->g, WEFT__RUNNABLE, weft__commit_nothing, NULL);
 }
 
 /* ---- weft_sim_wait ---- */

@@ -504,12 +504,15 @@ static bool end_or_renew(struct goroutine *g)
     if (WEFT__LIKELY(p != NULL)) {
         weft__store_relaxed(&p->born_minus_dead, weft__load_relaxed(&p->born_minus_dead) - 1); /* own variable */
         if (!weft__tools_active && !g->own_stack) {
+            weft__store_relaxed(&m->commit, weft__commit_nothing); /* a choice is under way: see gate.c */
+            weft__fence_compiler();
             runnable r = weft__next_local(p);
             if (r != RUNNABLE_NONE && runnable_is_spawn(r)) {
                 struct spawn *s = runnable_spawn(r);
                 if (!s->is_long || ((struct long_spawn *)s)->stack == NULL) {
                     weft__stack_credit_give(&p->stacks); /* one goroutine less; the stack goes on */
                     become(m, g, s);
+                    weft__store_release(&m->commit, NULL); /* pairs with the gate's closer: g has another identity */
                     return true;
                 }
             }
@@ -519,9 +522,7 @@ static bool end_or_renew(struct goroutine *g)
     } else {
         weft__add_relaxed(&weft__rt.born_outside, -1); /* a count */
     }
-    if (WEFT__UNLIKELY(weft__tools_active))
-        weft__store_release(&g->state, WEFT__RUNNABLE);
-    weft__suspend(m, g, commit_free, g);
+    weft__suspend(m, g, WEFT__RUNNING, commit_free, g); /* never again suspended, so not WAITING either */
     __builtin_unreachable();
 }
 
@@ -589,7 +590,7 @@ static void call_main(int (*app)(int, char **), int argc, char **argv)
     /* This machine ends at its next look at stopping, which is when this goroutine is suspended for good. */
     struct machine *m = weft__machine();
     weft__or_acq_rel(&m->p->attention, ATTENTION_STOP);
-    weft__suspend(m, m->g, NULL, NULL);
+    weft__suspend(m, m->g, WEFT__RUNNING, weft__commit_nothing, NULL);
 }
 
 struct spawn *weft__spawn_main(int (*app)(int, char **), int argc, char **argv, size_t stack_size)

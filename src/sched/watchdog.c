@@ -7,7 +7,7 @@
  *   - for STUCK_AFTER with work waiting anywhere: counts it as stuck, which makes room for one more processor, and
  *     wakes a machine for it. The stuck machine loses nothing but what thieves take; when it is back, the surplus retires.
  * It also: ends a time slice that run-next hand-offs have kept for SLICE (P-02); sees to overdue timers nobody looks at;
- * gives back cold stacks; and reports the deadlock that the last idle machine has found.
+ * gives back cold stacks; reports the deadlock that the last idle machine has found; and sees to SIGQUIT.
  *
  * The pause between ticks grows from TICK_MIN while nothing has to be done: to TICK_ROOM while there is room for
  * more machines (a waiting run-next should be seen), to TICK_MAX otherwise; all idle for SETTLE, it sleeps until it is
@@ -195,6 +195,25 @@ static bool may_sleep(void)
     return idle;
 }
 
+/* From a signal handler. */
+void weft__ask_for_quit(void)
+{
+    weft__store_release(&weft__rt.quit_asked, 1u); /* pairs with see_to_quit */
+    weft__watchdog_wake();
+}
+
+bool weft__quit_is_asked(void)
+{
+    return weft__load_acquire(&weft__rt.quit_asked) != 0; /* pairs with weft__ask_for_quit */
+}
+
+static void see_to_quit(void)
+{
+    const struct weft__sched_hooks *hooks = weft__load_acquire(&weft__rt.hooks); /* pairs with set_hooks */
+    if (weft__quit_is_asked() && hooks != NULL && hooks->quit != NULL)
+        hooks->quit();
+}
+
 void weft__watchdog_loop(void)
 {
     int64_t pause = TICK_MIN, recheck = FOREIGN_RECHECK_MIN;
@@ -203,6 +222,11 @@ void weft__watchdog_loop(void)
         uint32_t word = weft__load_seq(&weft__rt.watchdog_word);
         if (weft__load_seq(&weft__rt.stopping) != 0) /* pairs with the main function's end: it wakes us after */
             return;
+        see_to_quit();
+        if (weft__gate_is_closed()) { /* who waits at it is not stuck */
+            weft__port_futex_wait((uint32_t *)&weft__rt.watchdog_word, word, TICK_ROOM);
+            continue;
+        }
         if (weft__sim_is_on()) { /* it watches over itself: nothing but the end is to be waited for */
             weft__port_futex_wait((uint32_t *)&weft__rt.watchdog_word, word, -1);
             continue;
