@@ -58,6 +58,18 @@ WEFT__NORETURN WEFT_API void weft_exit(void);
  *  Source: Go's panic. */
 WEFT__NORETURN WEFT_API void weft_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** weft_dump - write down what all goroutines do, and go on: for each its number and name, whether it runs or can run or what it
+ *  waits on, its frames, and where it was spawned; the first hundred in full, the caller first.
+ *  Parameters: fd, a file descriptor such as STDERR_FILENO.
+ *  Blocks: the thread, while it looks for symbols (the first time that takes some 10 ms) and writes, and while another dump
+ *  is under way. Callable from: goroutines and threads, at any time; not from signal handlers. Ordering: none.
+ *  Note: Goroutines that run are not stopped: they are listed without frames, and what they do meanwhile may or may not be
+ *  seen. The others are held for a moment, while their frames are copied. On SIGQUIT (Control-\) the runtime
+ *  writes the same to standard error and ends the process with exit code 2, unless the program handled or ignored that
+ *  signal when the run began.
+ *  Source: Go's runtime.Stack(buf, true), and what it does on SIGQUIT. */
+WEFT_API void weft_dump(int fd);
+
 /** weft_goid - the number of the calling goroutine: 1 for main, never used twice in a run.
  *  Blocks: never. Callable from: anywhere. Returns: the number, 0 in a plain thread.
  *  Source: the N of "goroutine N" in Go's traces. */

@@ -43,9 +43,12 @@ void weft__trace_print_alone(int fd, void *const *frames, int count);
 /* Call fn(arg) on a stack of 1 MiB that is made for it; fn does not park. False: there is no memory, fn was not called. */
 bool weft__on_big_stack(void (*fn)(void *arg), void *arg);
 
-/* panic.c, deadlock.c, overflow.c */
+/* panic.c, deadlock.c, overflow.c, dump.c */
 void weft__report_fault(bool panic, const char *message);
 void weft__report_deadlock(bool main_has_ended);
+void weft__report_quit(void);
+void weft__quit_watch_start(void);
+void weft__quit_watch_stop(void);
 void weft__overflow_install(void);
 void weft__overflow_thread_start(void);
 void weft__overflow_thread_stop(void);
