@@ -93,11 +93,13 @@ struct still {
 static bool tell_waiting(const struct weft__goroutine_report *report, void *arg)
 {
     struct still *still = arg;
+    /* One thread runs them all: what waits now is suspended, without the world being held. */
+    bool waits = strcmp(report->state, "waiting") == 0;
     int index = explore_index(weft__task_id(report->task));
     if (index < EXPLORE_GOROUTINES && !ended[index] && still->length < sizeof still->text)
         still->length +=
             (size_t)snprintf(still->text + still->length, sizeof still->text - still->length, "; goroutine %d: %s",
-                             index, report->waiting ? report->task->reason->text : report->state);
+                             index, waits ? report->task->reason->text : report->state);
     return true;
 }
 
