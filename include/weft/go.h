@@ -54,7 +54,8 @@ WEFT_API int weft_go_error(void);
 WEFT_END_DECLS
 
 /* weft_go(fn, args...) - start fn(args...) as a goroutine.
- *   fn      a function or a pointer to one, with a prototype; what it returns (nothing or a scalar) is dropped
+ *   fn      a function or a pointer to one, with a prototype; what it returns (nothing or a scalar) is dropped; one that is
+ *           declared never to return takes arguments of exactly its parameters' types, and not a variable number
  *   args    0 to 8 values of integer, floating or pointer type; larger values go through weft_go_copy
  * Blocks: never. Callable from: goroutines, and threads while a run is going on.
  * Ordering: what the caller did before happens before fn; the end of a goroutine happens before nothing (G-01).
@@ -118,13 +119,17 @@ WEFT_END_DECLS
     _Static_assert(!(__builtin_types_compatible_p(__typeof__(*weft__f), __typeof__(call)(int)) &&                      \
                      __builtin_types_compatible_p(__typeof__(*weft__f), __typeof__(call)(double))),                    \
                    "weft_go: the function needs a prototype; write f(void) for one that takes nothing")
-#define WEFT__GO_EXACT(call, ...) _Generic(weft__f, __typeof__(call)(*)(__VA_ARGS__) : 1, default : 0)
+#define WEFT__GO_EXACT(call, ...) __builtin_types_compatible_p(__typeof__(*weft__f), __typeof__(call)(__VA_ARGS__))
+/* The capture routine returns, even where fn is declared never to: its type is built anew from the arguments' types. */
+#define WEFT__GO_CAPTURE(call, ...)                                                                                    \
+    __typeof__(__builtin_choose_expr(WEFT__GO_EXACT(call, __VA_ARGS__), (__typeof__(call)(*)(__VA_ARGS__))0,           \
+                                     weft__f)) weft__capture
 
 /* extra is what the mistake may be in, too: a mutex for the wait group. */
 #define WEFT__GO_RUN(begin, extra, shape, ...)                                                                         \
     WEFT__STRICT_CALLS                                                                                                 \
-    __typeof__(weft__f) weft__capture = (__typeof__(weft__f))begin(                                                    \
-        (weft__function)weft__f, WEFT__SITE, extra, (shape) | WEFT__SHAPE_RESULT(weft__f(__VA_ARGS__)));               \
+    weft__capture = (__typeof__(weft__capture))begin((weft__function)weft__f, WEFT__SITE, extra,                       \
+                                                     (shape) | WEFT__SHAPE_RESULT(weft__f(__VA_ARGS__)));              \
     if (weft__capture)                                                                                                 \
         weft__capture(__VA_ARGS__);                                                                                    \
     WEFT__STRICT_CALLS_END                                                                                             \
@@ -134,6 +139,7 @@ WEFT_END_DECLS
     __extension__({                                                                                                    \
         __auto_type weft__f = (fn);                                                                                    \
         WEFT__GO_FUNCTION(weft__f());                                                                                  \
+        WEFT__GO_CAPTURE(weft__f(), void);                                                                             \
         WEFT__GO_RUN(begin, extra, 0u | ((WEFT__GO_EXACT(weft__f(), void) && 1) ? WEFT__SHAPE_SIMPLE : 0u))            \
     })
 #define WEFT__GO_1(begin, extra, fn, a1)                                                                               \
@@ -142,6 +148,7 @@ WEFT_END_DECLS
         __auto_type weft__1 = (a1);                                                                                    \
         WEFT__GO_ARGUMENT(weft__1);                                                                                    \
         WEFT__GO_FUNCTION(weft__f(weft__1));                                                                           \
+        WEFT__GO_CAPTURE(weft__f(weft__1), __typeof__(weft__1));                                                       \
         WEFT__GO_RUN(begin, extra,                                                                                     \
                      1u | ((WEFT__GO_EXACT(weft__f(weft__1), __typeof__(weft__1)) && WEFT__IS_INTEGER(weft__1))        \
                                ? WEFT__SHAPE_SIMPLE                                                                    \
@@ -156,6 +163,7 @@ WEFT_END_DECLS
         WEFT__GO_ARGUMENT(weft__1);                                                                                    \
         WEFT__GO_ARGUMENT(weft__2);                                                                                    \
         WEFT__GO_FUNCTION(weft__f(weft__1, weft__2));                                                                  \
+        WEFT__GO_CAPTURE(weft__f(weft__1, weft__2), __typeof__(weft__1), __typeof__(weft__2));                         \
         WEFT__GO_RUN(begin, extra,                                                                                     \
                      2u | ((WEFT__GO_EXACT(weft__f(weft__1, weft__2), __typeof__(weft__1), __typeof__(weft__2)) &&     \
                             WEFT__IS_INTEGER(weft__1) && WEFT__IS_INTEGER(weft__2))                                    \
@@ -173,6 +181,8 @@ WEFT_END_DECLS
         WEFT__GO_ARGUMENT(weft__2);                                                                                    \
         WEFT__GO_ARGUMENT(weft__3);                                                                                    \
         WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3));                                                         \
+        WEFT__GO_CAPTURE(weft__f(weft__1, weft__2, weft__3), __typeof__(weft__1), __typeof__(weft__2),                 \
+                         __typeof__(weft__3));                                                                         \
         WEFT__GO_RUN(begin, extra,                                                                                     \
                      3u | ((WEFT__GO_EXACT(weft__f(weft__1, weft__2, weft__3), __typeof__(weft__1),                    \
                                            __typeof__(weft__2), __typeof__(weft__3)) &&                                \
@@ -193,6 +203,8 @@ WEFT_END_DECLS
         WEFT__GO_ARGUMENT(weft__3);                                                                                    \
         WEFT__GO_ARGUMENT(weft__4);                                                                                    \
         WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4));                                                \
+        WEFT__GO_CAPTURE(weft__f(weft__1, weft__2, weft__3, weft__4), __typeof__(weft__1), __typeof__(weft__2),        \
+                         __typeof__(weft__3), __typeof__(weft__4));                                                    \
         WEFT__GO_RUN(begin, extra,                                                                                     \
                      4u | ((WEFT__GO_EXACT(weft__f(weft__1, weft__2, weft__3, weft__4), __typeof__(weft__1),           \
                                            __typeof__(weft__2), __typeof__(weft__3), __typeof__(weft__4)) &&           \
@@ -216,6 +228,8 @@ WEFT_END_DECLS
         WEFT__GO_ARGUMENT(weft__4);                                                                                    \
         WEFT__GO_ARGUMENT(weft__5);                                                                                    \
         WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5));                                       \
+        WEFT__GO_CAPTURE(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5), __typeof__(weft__1),                    \
+                         __typeof__(weft__2), __typeof__(weft__3), __typeof__(weft__4), __typeof__(weft__5));          \
         WEFT__GO_RUN(begin, extra, 5u, weft__1, weft__2, weft__3, weft__4, weft__5)                                    \
     })
 #define WEFT__GO_6(begin, extra, fn, a1, a2, a3, a4, a5, a6)                                                           \
@@ -234,6 +248,9 @@ WEFT_END_DECLS
         WEFT__GO_ARGUMENT(weft__5);                                                                                    \
         WEFT__GO_ARGUMENT(weft__6);                                                                                    \
         WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6));                              \
+        WEFT__GO_CAPTURE(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6), __typeof__(weft__1),           \
+                         __typeof__(weft__2), __typeof__(weft__3), __typeof__(weft__4), __typeof__(weft__5),           \
+                         __typeof__(weft__6));                                                                         \
         WEFT__GO_RUN(begin, extra, 6u, weft__1, weft__2, weft__3, weft__4, weft__5, weft__6)                           \
     })
 #define WEFT__GO_7(begin, extra, fn, a1, a2, a3, a4, a5, a6, a7)                                                       \
@@ -254,6 +271,9 @@ WEFT_END_DECLS
         WEFT__GO_ARGUMENT(weft__6);                                                                                    \
         WEFT__GO_ARGUMENT(weft__7);                                                                                    \
         WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7));                     \
+        WEFT__GO_CAPTURE(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7), __typeof__(weft__1),  \
+                         __typeof__(weft__2), __typeof__(weft__3), __typeof__(weft__4), __typeof__(weft__5),           \
+                         __typeof__(weft__6), __typeof__(weft__7));                                                    \
         WEFT__GO_RUN(begin, extra, 7u, weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7)                  \
     })
 #define WEFT__GO_8(begin, extra, fn, a1, a2, a3, a4, a5, a6, a7, a8)                                                   \
@@ -276,6 +296,9 @@ WEFT_END_DECLS
         WEFT__GO_ARGUMENT(weft__7);                                                                                    \
         WEFT__GO_ARGUMENT(weft__8);                                                                                    \
         WEFT__GO_FUNCTION(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7, weft__8));            \
+        WEFT__GO_CAPTURE(weft__f(weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7, weft__8),              \
+                         __typeof__(weft__1), __typeof__(weft__2), __typeof__(weft__3), __typeof__(weft__4),           \
+                         __typeof__(weft__5), __typeof__(weft__6), __typeof__(weft__7), __typeof__(weft__8));          \
         WEFT__GO_RUN(begin, extra, 8u, weft__1, weft__2, weft__3, weft__4, weft__5, weft__6, weft__7, weft__8)         \
     })
 

@@ -19,7 +19,7 @@
 
 #define PIPE_CHUNK 512 /* less than any pipe holds */
 
-static bool by_pipe(char *to, const char *from, size_t size)
+static bool by_pipe(char *to, uintptr_t from, size_t size)
 {
     int ends[2];
     if (syscall(SYS_pipe2, ends, O_CLOEXEC | O_NONBLOCK) != 0)
@@ -49,7 +49,7 @@ bool weft__port_peek(void *to, const void *from, size_t size)
         if (got < 0)
             __atomic_store_n(&refused, true, __ATOMIC_RELAXED); /* as above */
     }
-    return by_pipe(to, from, size);
+    return by_pipe(to, (uintptr_t)from, size);
 }
 
 /* In pieces that end where a page does: the next one may not be there. */

@@ -359,6 +359,11 @@ static int endless(void *unused)
 START_TEST(local_four_rounds)
 {
     test_run(rounds_app);
+}
+END_TEST
+
+START_TEST(local_endless_rounds)
+{
     struct test_child child = test_child(endless, NULL, 60);
     test_child_check(child, 2, "panic: the destructors of goroutine-local values set values again and again");
     test_child_free(&child);
@@ -571,6 +576,7 @@ int main(void)
     tcase_add_test(tests, g04_main_leaves_by_exit);
     tcase_add_test(tests, g02_main_returns);
     tcase_add_test(tests, local_four_rounds);
+    tcase_add_test(tests, local_endless_rounds);
     tcase_add_test(tests, local_many_keys);
     tcase_add_test(tests, g03_a_contained_panic_keeps_the_values);
     tcase_add_test(tests, local_without_memory);

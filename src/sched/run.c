@@ -20,7 +20,7 @@
 #define GRACE (10 * WEFT_MILLISECOND)
 #define MAIN_STACK ((size_t)8 << 20)
 
-static int procs_wanted; /* by weft_procs; 0: not said */
+static int procs_wanted; /* by weft_procs; 0: not said; under the lock */
 
 void weft__sched_set_hooks(const struct weft__sched_hooks *hooks)
 {
@@ -45,8 +45,6 @@ static long setting_number(const char *name, long low, long high)
 
 static int procs_default(void)
 {
-    if (procs_wanted > 0)
-        return procs_wanted;
     int n = (int)setting_number("WEFT_PROCS", 1, PROCS_MAX);
     if (n == 0)
         n = weft__port_processors();
@@ -296,8 +294,10 @@ static int open_run(const struct weft__sim_settings *sim, struct machine **first
 {
     int result = -EBUSY;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    if (weft__load_relaxed(&weft__rt.running) == 0) {                             /* written under the lock */
-        weft__store_relaxed(&weft__rt.target, sim != NULL ? 1 : procs_default()); /* published by running */
+    if (weft__load_relaxed(&weft__rt.running) == 0) { /* written under the lock */
+        weft__store_relaxed(&weft__rt.target, sim != NULL        ? 1
+                                              : procs_wanted > 0 ? procs_wanted
+                                                                 : procs_default()); /* published by running */
         weft__sim_begin(sim);
         weft__rt.busy = weft__rt.stuck = 0;
         weft__rt.machine_count = weft__rt.idle_count = weft__rt.blocked_count = 0;

@@ -210,6 +210,42 @@ START_TEST(results_are_dropped_and_operands_evaluated_once)
 }
 END_TEST
 
+/* --- functions that never return: the spawn does ---------------------------------------------------------------------- */
+
+static _Noreturn void leaves(void)
+{
+    shape_done();
+    weft_exit();
+}
+__attribute__((noreturn)) static void leaves_with(int a, const char *b, double c)
+{
+    test_check(a == 1 && strcmp(b, "two") == 0 && c == 3.5);
+    leaves();
+}
+__attribute__((noreturn)) static void leaves_with_six(int a, int b, int c, int d, int e, int64_t f)
+{
+    test_check(a == 1 && b == 2 && c == 3 && d == 4 && e == 5 && f == 6);
+    leaves();
+}
+static int app_noreturn(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    int returned = 0;
+    returned += weft_go(leaves) == 0;
+    returned += weft_go(leaves_with, 1, (const char *)"two", 3.5) == 0;
+    returned += weft_go(leaves_with_six, 1, 2, 3, 4, 5, (int64_t)6) == 0;
+    returned += weft_go(weft_exit) == 0;
+    await(3);
+    test_check(returned == 4);
+    return 0;
+}
+
+START_TEST(functions_that_never_return)
+{
+    test_run(app_noreturn);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sched");
@@ -219,6 +255,7 @@ int main(void)
     tcase_add_test(cases, arguments_beside_options);
     tcase_add_test(cases, variadic_functions);
     tcase_add_test(cases, results_are_dropped_and_operands_evaluated_once);
+    tcase_add_test(cases, functions_that_never_return);
     suite_add_tcase(suite, cases);
     return test_main(suite);
 }

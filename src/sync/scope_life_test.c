@@ -249,6 +249,11 @@ static void waits_for_ever(void)
     weft_chan_recv_untyped(NULL, NULL);
 }
 
+static void panics(void)
+{
+    weft_panic("from a goroutine");
+}
+
 static int misused(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -276,7 +281,7 @@ static int misused(int argc, char **argv)
             weft_scope_try_go(&s, weft_yield);
             break;
         case 9:
-            weft_scope_go(&s, weft_panic, "from a goroutine");
+            weft_scope_go(&s, panics);
             break;
         case 10: /* the opener's panic waits for the others, and is then reported */
             weft_scope_go(&s, weft_sleep, 20 * WEFT_MILLISECOND);
