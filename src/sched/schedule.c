@@ -542,12 +542,13 @@ static bool go_idle(struct machine *m)
     }
     if (m->p != NULL)
         weft__processor_release(m);
+    /* Before it is in the list: from then on it is for the one who takes m off to say that it spins (a waker that had won its CAS
+     * before m began to spin), and that one's count must not be forgotten. */
+    m->spinning = false;
     idle_push(m);
     unlock();
-    if (was_spinning) {
-        m->spinning = false;
+    if (was_spinning)
         weft__add_seq(&weft__rt.spinning, -1); /* then look again: pairs with wake_processor's CAS */
-    }
     if (work_somewhere() && come_back(m, true))
         return true;
     int64_t until = weft__timers_earliest();
