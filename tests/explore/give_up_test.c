@@ -15,7 +15,7 @@ static struct {
     weft_mutex mutex;
     weft_rwmutex rwmutex;
     weft_cond cond;
-} *shared;
+} * shared;
 static weft_context *context;
 static int readers, writers, items, entries, given_up, left;
 
@@ -90,10 +90,8 @@ static void locks_or_gives_up(void)
 
 START_TEST(m01_mutex)
 {
-    explore(&(struct explore_scenario){.name = "give_up_mutex",
-                                       .goroutines = {locks, locks_or_gives_up, locks, cancels},
-                                       .begin = begin,
-                                       .end = end});
+    explore(&(struct explore_scenario){
+        .name = "give_up_mutex", .goroutines = {locks, locks_or_gives_up, locks, cancels}, .begin = begin, .end = end});
     explore(&(struct explore_scenario){.name = "give_up_mutex_both",
                                        .goroutines = {locks, locks_or_gives_up, locks_or_gives_up, cancels},
                                        .begin = begin,
@@ -103,16 +101,15 @@ END_TEST
 
 START_TEST(m03_mutex)
 {
-    explore(&(struct explore_scenario){
-        .name = "give_up_starving",
-        .goroutines = {locks_for_long, locks_or_gives_up, locks_for_long, cancels_later},
-        .begin = begin,
-        .end = end});
-    explore(&(struct explore_scenario){
-        .name = "give_up_starving_both",
-        .goroutines = {locks_for_long, locks_or_gives_up, locks_or_gives_up, cancels_later},
-        .begin = begin,
-        .end = end});
+    explore(&(struct explore_scenario){.name = "give_up_starving",
+                                       .goroutines = {locks_for_long, locks_or_gives_up, locks_for_long, cancels_later},
+                                       .begin = begin,
+                                       .end = end});
+    explore(
+        &(struct explore_scenario){.name = "give_up_starving_both",
+                                   .goroutines = {locks_for_long, locks_or_gives_up, locks_or_gives_up, cancels_later},
+                                   .begin = begin,
+                                   .end = end});
 }
 END_TEST
 
@@ -266,11 +263,11 @@ static void end_cond(void)
 /* The looker would not see an item that was taken before; then it is cancelled, or waits until it is. */
 START_TEST(w06_signals)
 {
-    explore(&(struct explore_scenario){
-        .name = "give_up_cond",
-        .goroutines = {looks_or_gives_up, takes_an_item, puts_an_item, cancels_and_locks},
-        .begin = begin,
-        .end = end_cond});
+    explore(
+        &(struct explore_scenario){.name = "give_up_cond",
+                                   .goroutines = {looks_or_gives_up, takes_an_item, puts_an_item, cancels_and_locks},
+                                   .begin = begin,
+                                   .end = end_cond});
 }
 END_TEST
 

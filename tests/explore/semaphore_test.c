@@ -115,11 +115,10 @@ START_TEST(w07_who_gives_up_lets_the_next_have_it)
                                        .goroutines = {takes_all, takes_one_or_gives_up, takes_all, cancels},
                                        .begin = begin,
                                        .end = end_three});
-    explore(&(struct explore_scenario){
-        .name = "semaphore_give_up_both",
-        .goroutines = {takes_one, takes_all_or_gives_up, takes_all_or_gives_up, cancels},
-        .begin = begin,
-        .end = end_three});
+    explore(&(struct explore_scenario){.name = "semaphore_give_up_both",
+                                       .goroutines = {takes_one, takes_all_or_gives_up, takes_all_or_gives_up, cancels},
+                                       .begin = begin,
+                                       .end = end_three});
     explore(&(struct explore_scenario){.name = "semaphore_doomed",
                                        .goroutines = {takes_all, takes_too_many_or_gives_up, takes_one, cancels},
                                        .begin = begin,
