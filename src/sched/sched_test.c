@@ -321,6 +321,16 @@ START_TEST(p09_procs_may_change)
 }
 END_TEST
 
+START_TEST(p09_procs_tells_what_was_before)
+{
+    setenv("WEFT_PROCS", "7", 1);
+    ck_assert_int_eq(weft_procs(0), 7);
+    ck_assert_int_eq(weft_procs(3), 7);
+    ck_assert_int_eq(weft_procs(5), 3);
+    ck_assert_int_eq(weft_procs(0), 5);
+}
+END_TEST
+
 /* ---- G-04 ---- */
 
 static char order[64];
@@ -474,6 +484,7 @@ int main(void)
     tcase_add_test(tests, p04_parallelism);
     tcase_add_test(tests, p06_p07_stuck_machines_are_compensated_for);
     tcase_add_test(tests, p09_procs_may_change);
+    tcase_add_test(tests, p09_procs_tells_what_was_before);
     tcase_add_test(tests, spawn_says_when_address_space_runs_out);
     tcase_add_loop_test(tests, stacks_with_either_guard, 0, 3);
     suite_add_tcase(suite, tests);
