@@ -90,8 +90,9 @@ static int wander_app(int argc, char **argv)
         test_check(weft_waitgroup_go(&wg, wander, &shared, i) == 0);
     weft_waitgroup_wait(&wg);
     test_check(shared.value == (int64_t)WANDERERS * shared.rounds);
-    /* The blocking sections alone bring them to other threads, again and again. */
-    test_check(weft_procs(0) == 1 || weft__load_relaxed(&shared.moves) > 0); /* the wait group has ordered it */
+    /* Whether somebody came to another thread by chance is the system's business; migrating they have to. */
+    test_check(getenv("WEFT_DEBUG") == NULL ||
+               weft__load_relaxed(&shared.moves) > 0); /* the wait group has ordered it */
     chan_free(shared.there);
     chan_free(shared.back);
     return 0;
@@ -99,6 +100,8 @@ static int wander_app(int argc, char **argv)
 
 START_TEST(l01_the_library_finds_its_thread_after_every_park)
 {
+    test_run(wander_app);
+    setenv("WEFT_DEBUG", "migrate", 1);
     test_run(wander_app);
 }
 END_TEST
