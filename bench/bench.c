@@ -41,6 +41,11 @@ void bench_reset_timer(struct bench *b)
         b->started = weft_now();
 }
 
+void bench_skip(struct bench *b, const char *reason)
+{
+    b->skipped = reason;
+}
+
 /* --- parallel cases --- */
 
 bool bench_next_batch(struct bench_share *share)
@@ -112,20 +117,21 @@ static int64_t predict(int64_t goal, const struct bench *b)
     return n < N_MAX ? n : N_MAX;
 }
 
-static void measure_main(const struct bench_case *c, struct bench *b, int64_t benchtime)
+static void measure_main(const struct bench_case *c, struct bench *b, int64_t benchtime, int64_t iterations)
 {
-    run_n(c, b, 1);
-    while (b->elapsed < benchtime && b->n < N_MAX)
+    run_n(c, b, iterations > 0 ? iterations : 1);
+    if (iterations > 0)
+        return;
+    while (!b->skipped && b->elapsed < benchtime && b->n < N_MAX)
         run_n(c, b, predict(benchtime, b));
 }
 
-double bench_measure(const struct bench_case *c, int procs, int64_t benchtime, int64_t *n)
+struct bench_result bench_measure(const struct bench_case *c, int procs, int64_t benchtime, int64_t iterations)
 {
     struct bench b = {.procs = procs, .started = -1};
     /* As in Go, the benchmark has a goroutine of its own, and the main one waits. */
     weft_waitgroup wg = WEFT_WAITGROUP_INIT;
-    weft_waitgroup_go(&wg, measure_main, c, &b, benchtime);
+    weft_waitgroup_go(&wg, measure_main, c, &b, benchtime, iterations);
     weft_waitgroup_wait(&wg);
-    *n = b.n;
-    return (double)b.elapsed / (double)b.n;
+    return (struct bench_result){.ns = (double)b.elapsed / (double)b.n, .n = b.n, .skipped = b.skipped};
 }

@@ -16,9 +16,10 @@
 #include <weft.h>
 
 struct bench {
-    int64_t n;       /* how often to do the operation */
-    int procs;       /* weft_procs of this run */
-    int parallelism; /* goroutines per processor of bench_run_parallel; a case may raise it before */
+    int64_t n;           /* how often to do the operation */
+    int procs;           /* weft_procs of this run */
+    int parallelism;     /* goroutines per processor of bench_run_parallel; a case may raise it before */
+    const char *skipped; /* by bench_skip: why */
     /* --- the harness's own --- */
     int64_t started; /* weft_now when the timer was last started, or -1 while it stands */
     int64_t elapsed; /* ns up to then */
@@ -33,17 +34,28 @@ struct bench_case {
 
 /* The groups: each table ends with a case without a name. */
 extern const struct bench_case bench_chan[];
+extern const struct bench_case bench_context[];
 extern const struct bench_case bench_select[];
 extern const struct bench_case bench_spawn[];
 extern const struct bench_case bench_sync[];
 extern const struct bench_case bench_time[];
 
-/* Run a case until one call takes at least benchtime ns; inside a goroutine. Returns ns per operation of the last call;
- * *n is how many operations that was. */
-double bench_measure(const struct bench_case *c, int procs, int64_t benchtime, int64_t *n);
+/* What a measurement gives: ns per operation of the last call and how many operations that was; or why there is none. */
+struct bench_result {
+    double ns;
+    int64_t n;
+    const char *skipped;
+};
+
+/* Run a case until one call takes at least benchtime ns, or, if iterations is above 0, one call of so many operations;
+ * inside a goroutine. */
+struct bench_result bench_measure(const struct bench_case *c, int procs, int64_t benchtime, int64_t iterations);
 
 /* memory.c: park count goroutines, wake them, and print one line of figures; the body of a run. */
 int bench_parked(int64_t count);
+
+/* The case cannot be measured here, for the given reason; the caller returns at once. Go's b.Skip. */
+void bench_skip(struct bench *b, const char *reason);
 
 void bench_stop_timer(struct bench *b);
 void bench_start_timer(struct bench *b);

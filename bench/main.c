@@ -4,11 +4,12 @@
  *
  *   weft-bench ChanSync                      one case at 1 and 2 processors
  *   weft-bench --procs 2 --benchtime 1000 --count 5 ChanSync SelectNonblock
+ *   weft-bench --procs 1 --iterations 20000 ChanSync    one call of so many operations, whatever it takes
  *   weft-bench --list                        every case: name, package of Go's benchmark (or -)
  *   weft-bench --procs 2 --parked 100000     memory.c
  *
- * A result is one line in the form that Go's testing prints: BenchmarkName-PROCS, iterations, ns/op. Each measurement
- * is a run of its own (weft_run). */
+ * A result is one line in the form that Go's testing prints: BenchmarkName-PROCS, iterations, ns/op; or, where a case
+ * cannot be measured, "--- SKIP: BenchmarkName: why". Each measurement is a run of its own (weft_run). */
 #include "bench.h"
 
 #include <errno.h>
@@ -17,14 +18,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct bench_case *const groups[] = {bench_chan, bench_select, bench_spawn, bench_sync, bench_time};
+static const struct bench_case *const groups[] = {bench_chan, bench_select, bench_spawn,
+                                                  bench_sync, bench_time,   bench_context};
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 /* What one weft_run is to do. */
 static struct {
     const struct bench_case *c;
     int procs;
-    int64_t benchtime;
+    int64_t benchtime, iterations;
     int64_t parked;
 } job = {.benchtime = 100 * WEFT_MILLISECOND};
 
@@ -33,13 +35,16 @@ static int app(int argc, char **argv)
     (void)argc, (void)argv;
     if (job.parked)
         return bench_parked(job.parked);
-    int64_t n;
-    double ns = bench_measure(job.c, job.procs, job.benchtime, &n);
+    struct bench_result result = bench_measure(job.c, job.procs, job.benchtime, job.iterations);
+    if (result.skipped) {
+        printf("--- SKIP: Benchmark%s: %s\n", job.c->name, result.skipped);
+        return 0;
+    }
     if (job.procs == 1)
         printf("Benchmark%s", job.c->name);
     else
         printf("Benchmark%s-%d", job.c->name, job.procs);
-    printf("\t%lld\t%.4g ns/op\n", (long long)n, ns);
+    printf("\t%lld\t%.4g ns/op\n", (long long)result.n, result.ns);
     return 0;
 }
 
@@ -86,6 +91,7 @@ int main(int argc, char **argv)
     static const struct option options[] = {{"list", no_argument, NULL, 'l'},
                                             {"procs", required_argument, NULL, 'p'},
                                             {"benchtime", required_argument, NULL, 't'},
+                                            {"iterations", required_argument, NULL, 'i'},
                                             {"count", required_argument, NULL, 'c'},
                                             {"parked", required_argument, NULL, 'm'},
                                             {NULL, 0, NULL, 0}};
@@ -101,6 +107,9 @@ int main(int argc, char **argv)
         case 't':
             job.benchtime = number(optarg) * WEFT_MILLISECOND;
             break;
+        case 'i':
+            job.iterations = number(optarg);
+            break;
         case 'c':
             count = (int)number(optarg);
             break;
@@ -109,7 +118,8 @@ int main(int argc, char **argv)
             break;
         default:
             fprintf(stderr,
-                    "usage: weft-bench [--procs N] [--benchtime MS] [--count N] CASE... | --list | --parked N\n");
+                    "usage: weft-bench [--procs N] [--benchtime MS | --iterations N] [--count N] CASE... | --list | "
+                    "--parked N\n");
             return 2;
         }
     }

@@ -3,8 +3,10 @@
  * spawn.c - starting goroutines and switching between them; each loop as in Go's runtime/proc_test.go. */
 #include "bench.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* --- a chain: each goroutine starts the next --- */
 
@@ -134,6 +136,91 @@ static void ping_pong_hog(struct bench *b)
     weft_procs(procs);
 }
 
+/* --- two that wake each other, each busy for a time before it sends, so that the other waits by then --- */
+
+enum { WAKE_DELAY = 5 * WEFT_MICROSECOND };
+
+static void be_busy(int64_t duration)
+{
+    int64_t end = weft_now() + duration;
+    while (weft_now() < end)
+        ;
+}
+
+/* In a system call that blocks. Go's syscall.Nanosleep tells its scheduler, too. */
+static void be_in_kernel(int64_t duration)
+{
+    struct timespec left = {.tv_nsec = (long)duration};
+    weft_blocking
+    {
+        while (nanosleep(&left, &left) != 0 && errno == EINTR)
+            ;
+    }
+}
+
+struct wakeup {
+    int64_t n;
+    void (*spend)(int64_t duration);
+    weft_chan(bool) ping, pong, start, done;
+};
+
+static void wake_first(struct wakeup *w)
+{
+    weft_chan_recv(w->start, NULL);
+    for (int64_t i = 0; i < w->n; i++) {
+        w->spend(WAKE_DELAY);
+        weft_chan_send(w->ping, true);
+        w->spend(0);
+        weft_chan_recv(w->pong, NULL);
+    }
+    weft_chan_send(w->done, true);
+}
+
+static void wake_second(struct wakeup *w)
+{
+    for (int64_t i = 0; i < w->n; i++) {
+        w->spend(0);
+        weft_chan_recv(w->ping, NULL);
+        w->spend(WAKE_DELAY);
+        weft_chan_send(w->pong, true);
+    }
+    weft_chan_send(w->done, true);
+}
+
+static void wakeup(struct bench *b, void (*spend)(int64_t duration))
+{
+    if (b->procs == 1) {
+        bench_skip(b, "needs two processors, as Go's does");
+        return;
+    }
+    struct wakeup w = {.n = b->n, .spend = spend};
+    w.ping = weft_chan_make(bool, 0);
+    w.pong = weft_chan_make(bool, 0);
+    w.start = weft_chan_make(bool, 0);
+    w.done = weft_chan_make(bool, 0);
+    weft_go(wake_first, &w);
+    weft_go(wake_second, &w);
+    bench_reset_timer(b);
+    weft_chan_send(w.start, true);
+    weft_chan_recv(w.done, NULL);
+    weft_chan_recv(w.done, NULL);
+    bench_stop_timer(b);
+    weft_chan_free(w.ping);
+    weft_chan_free(w.pong);
+    weft_chan_free(w.start);
+    weft_chan_free(w.done);
+}
+
+static void wakeup_spinning(struct bench *b)
+{
+    wakeup(b, be_busy);
+}
+
+static void wakeup_syscall(struct bench *b)
+{
+    wakeup(b, be_in_kernel);
+}
+
 /* --- recursive matrix multiplication, a goroutine for one half of each division by rows or columns --- */
 
 struct empty {
@@ -226,6 +313,8 @@ const struct bench_case bench_spawn[] = {
     {"CreateGoroutinesSingle", create_single, "runtime"},
     {"CreateGoroutinesCapture", create_capture, "runtime"},
     {"PingPongHog", ping_pong_hog, "runtime"},
+    {"WakeupParallelSpinning/0s", wakeup_spinning, "runtime"},
+    {"WakeupParallelSyscall/0s", wakeup_syscall, "runtime"},
     {"Matmult", matmult, "runtime"},
     {NULL, NULL, NULL},
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sync.c - mutex, rwmutex, wait group, once; each loop as in Go's sync/mutex_test.go, rwmutex_test.go, waitgroup_test.go,
- * once_test.go. */
+ * sync.c - mutex, rwmutex, wait group, condition, once; each loop as in Go's sync/mutex_test.go, rwmutex_test.go,
+ * waitgroup_test.go, cond_test.go, once_test.go. */
 #include "bench.h"
 
 /* --- mutex --- */
@@ -248,6 +248,65 @@ static void waitgroup_actually_wait(struct bench *b)
     bench_run_parallel(b, waitgroup_actually_wait_body, NULL);
 }
 
+/* --- condition: the last of waiters + 1 goroutines to come wakes the others --- */
+
+struct meeting {
+    weft_mutex mutex;
+    weft_cond cond;
+    int id, waiters; /* id, under mutex: how many have come, -1: it is over */
+    weft_chan(bool) done;
+};
+
+static void meet(struct meeting *m, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        weft_mutex_lock(&m->mutex);
+        if (m->id == -1) {
+            weft_mutex_unlock(&m->mutex);
+            break;
+        }
+        m->id++;
+        if (m->id == m->waiters + 1) {
+            m->id = 0;
+            weft_cond_broadcast(&m->cond);
+        } else {
+            weft_cond_wait(&m->cond, &m->mutex);
+        }
+        weft_mutex_unlock(&m->mutex);
+    }
+    weft_mutex_lock(&m->mutex);
+    m->id = -1;
+    weft_cond_broadcast(&m->cond);
+    weft_mutex_unlock(&m->mutex);
+    weft_chan_send(m->done, true);
+}
+
+static void cond(struct bench *b, int waiters)
+{
+    struct meeting m = {.mutex = WEFT_MUTEX_INIT, .cond = WEFT_COND_INIT, .waiters = waiters};
+    m.done = weft_chan_make(bool, 0);
+    for (int i = 0; i < waiters + 1; i++)
+        weft_go(meet, &m, b->n);
+    for (int i = 0; i < waiters + 1; i++)
+        weft_chan_recv(m.done, NULL);
+    weft_chan_free(m.done);
+}
+
+static void cond_1(struct bench *b)
+{
+    cond(b, 1);
+}
+
+static void cond_8(struct bench *b)
+{
+    cond(b, 8);
+}
+
+static void cond_32(struct bench *b)
+{
+    cond(b, 32);
+}
+
 /* --- once --- */
 
 static void nothing(void *arg)
@@ -268,6 +327,13 @@ static void once(struct bench *b)
     bench_run_parallel(b, once_body, &o);
 }
 
+static void pool(struct bench *b)
+{
+    bench_skip(
+        b,
+        "Weft has no sync.Pool: it spares a collector, and in C malloc's cache per thread is what keeps free memory");
+}
+
 const struct bench_case bench_sync[] = {
     {"MutexUncontended", mutex_uncontended, "sync"},
     {"Mutex", mutex, "sync"},
@@ -283,6 +349,10 @@ const struct bench_case bench_sync[] = {
     {"RWMutexWorkWrite10", rwmutex_work_write10, "sync"},
     {"WaitGroupUncontended", waitgroup_uncontended, "sync"},
     {"WaitGroupActuallyWait", waitgroup_actually_wait, "sync"},
+    {"Cond1", cond_1, "sync"},
+    {"Cond8", cond_8, "sync"},
+    {"Cond32", cond_32, "sync"},
     {"Once", once, "sync"},
+    {"Pool", pool, "sync"},
     {NULL, NULL, NULL},
 };

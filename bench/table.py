@@ -28,12 +28,17 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(ROOT, "build", "bench")
 RESULT = re.compile(r"^Benchmark\S+\s+\d+\s+([0-9.e+]+) ns/op", re.MULTILINE)
+SKIP = re.compile(r"^--- SKIP: Benchmark\S+: (.*)$", re.MULTILINE)
 PARKED = re.compile(r"^parked \d+ rss (\S+) pte (\S+) create (\S+) end (\S+)$", re.MULTILINE)
 PARKED_COUNTS = (100_000, 1_000_000)
 
 
 class Failed(Exception):
     """A sample that did not come; the text says why."""
+
+
+class Skipped(Exception):
+    """A sample that the benchmark itself refuses; the text says why."""
 
 
 def say(text):
@@ -107,6 +112,9 @@ def parse_parked(output):
 def parse_result(output):
     found = RESULT.search(output)
     if not found:
+        skip = SKIP.search(output)
+        if skip or output.strip() == "PASS":  # Go's testing names no skipped benchmark
+            raise Skipped(skip.group(1) if skip else "skipped by Go's own benchmark")
         raise Failed("no result in: " + (output.strip()[:80] or "nothing"))
     return float(found.group(1))
 
@@ -199,15 +207,17 @@ class Row:
 
     def __init__(self, case, package, procs):
         self.case, self.package, self.procs = case, package, procs
-        self.samples, self.errors, self.disturbed = {}, {}, {}
+        self.samples, self.errors, self.skips, self.disturbed = {}, {}, {}, {}
 
     def measure(self, column, benchtime, retries):
-        if column.name in self.errors or (column.name == "Go" and self.package == "-"):
+        if column.name in self.errors or column.name in self.skips or (column.name == "Go" and self.package == "-"):
             return
         try:
             ns, share = undisturbed(lambda: column.sample(self.case, self.package, self.procs, benchtime), retries)
             self.samples.setdefault(column.name, []).append(ns)
             self.disturbed.setdefault(column.name, []).append(share)
+        except Skipped as why:
+            self.skips[column.name] = str(why)
         except Failed as why:
             self.errors[column.name] = str(why)
 
@@ -222,8 +232,9 @@ class Row:
         return weft["median"] / go["median"] if weft and go else None
 
     def as_json(self):
-        columns = {name: self.cell(name) or {"error": why} for name, why in
-                   [(n, self.errors.get(n)) for n in {**self.samples, **self.errors}]}
+        columns = {name: self.cell(name) for name in self.samples if name not in self.errors}
+        columns |= {name: {"error": why} for name, why in self.errors.items()}
+        columns |= {name: {"skipped": why} for name, why in self.skips.items()}
         return {"name": self.case, "procs": self.procs, "columns": columns, "ratio": self.ratio()}
 
 
@@ -280,7 +291,7 @@ def print_table(rows, parked, columns):
                 else:
                     print(f"{count:10,} {procs:5} {column.name:>6} {'failed: ' + cell if cell else '-'}")
     for row in rows:
-        for name, why in row.errors.items():
+        for name, why in {**row.skips, **row.errors}.items():
             print(f"{name} {short(row.case)} at {row.procs}: {why}")
 
 
@@ -355,7 +366,7 @@ def arguments():
     parser.add_argument("--only", metavar="REGEX", default="", help="cases whose name matches (Parked is one)")
     parser.add_argument("--procs", default="1,2", help="numbers of processors (1,2)")
     parser.add_argument("--rounds", type=int, help="samples per cell (10; --quick: 3)")
-    parser.add_argument("--benchtime", type=int, metavar="MS", help="least time of one sample (250; --quick: 60)")
+    parser.add_argument("--benchtime", type=int, metavar="MS", help="least time of one sample (250; --quick: 40)")
     parser.add_argument("--retries", type=int, help="how often to take a disturbed sample again (10; --quick: 1)")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--json", default=os.path.join(BUILD, "results.json"), help="where to write the figures")
@@ -363,7 +374,7 @@ def arguments():
     parser.add_argument("--weft-bench", metavar="FILE", help="use this weft-bench and build none")
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 10)
-    options.benchtime = options.benchtime or (60 if options.quick else 250)
+    options.benchtime = options.benchtime or (40 if options.quick else 250)
     options.retries = (1 if options.quick else 10) if options.retries is None else options.retries
     options.procs = [int(p) for p in options.procs.split(",")]
     return options

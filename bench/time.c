@@ -143,6 +143,29 @@ static void reset_chan(struct bench *b)
     beside_garbage(b, reset_chan_body);
 }
 
+static void adjust_body(struct bench_share *share, void *arg)
+{
+    enum { N = 10000 };
+    (void)arg;
+    weft_timer **timers = bench_allocate(N, sizeof *timers);
+    while (bench_next(share)) {
+        for (int i = 0; i < N; i++)
+            timers[i] = weft_after_func(WEFT_HOUR, nothing, NULL);
+        weft_timer_reset(timers[N - 1], WEFT_NANOSECOND);
+        weft_sleep(WEFT_MICROSECOND);
+        for (int i = 0; i < N; i++) {
+            weft_timer_stop(timers[i]);
+            weft_timer_free(timers[i]);
+        }
+    }
+    free(timers);
+}
+
+static void adjust_timers_10000(struct bench *b)
+{
+    beside_garbage(b, adjust_body);
+}
+
 static void sleeper(weft_waitgroup *wg)
 {
     weft_sleep(WEFT_NANOSECOND);
@@ -190,5 +213,6 @@ const struct bench_case bench_time[] = {
     {"Stop/impl=chan", stop_chan, "time"},
     {"Reset/impl=chan", reset_chan, "time"},
     {"Ticker", ticker, "time"},
+    {"AdjustTimers10000", adjust_timers_10000, "time"},
     {NULL, NULL, NULL},
 };
