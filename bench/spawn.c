@@ -90,6 +90,22 @@ static void create_capture(struct bench *b)
     }
 }
 
+/* --- switching alone; Go has no benchmark of it, the guard against regressions wants one --- */
+
+static void yielder(int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        weft_yield();
+}
+
+static void yield(struct bench *b)
+{
+    weft_waitgroup wg = WEFT_WAITGROUP_INIT;
+    for (int i = 0; i < 2; i++)
+        weft_waitgroup_go(&wg, yielder, b->n / 2);
+    weft_waitgroup_wait(&wg);
+}
+
 /* --- a pair that hands over beside a hog that never waits --- */
 
 static void hog(weft_chan(bool) stop, weft_chan(bool) done)
@@ -312,6 +328,7 @@ const struct bench_case bench_spawn[] = {
     {"CreateGoroutinesParallel", create_parallel, "runtime"},
     {"CreateGoroutinesSingle", create_single, "runtime"},
     {"CreateGoroutinesCapture", create_capture, "runtime"},
+    {"Yield", yield, NULL},
     {"PingPongHog", ping_pong_hog, "runtime"},
     {"WakeupParallelSpinning/0s", wakeup_spinning, "runtime"},
     {"WakeupParallelSyscall/0s", wakeup_syscall, "runtime"},
