@@ -29,7 +29,7 @@ struct bench {
 struct bench_case {
     const char *name; /* Go's, without "Benchmark"; a sub-benchmark after a slash */
     void (*run)(struct bench *b);
-    const char *go_package; /* where Go has it: "runtime", "sync", "time"; NULL: only ours */
+    const char *go_package; /* where Go has it: "runtime", ..., "workload" (go/workload_test.go); NULL: only ours */
 };
 
 /* The groups: each table ends with a case without a name. */
@@ -39,6 +39,7 @@ extern const struct bench_case bench_select[];
 extern const struct bench_case bench_spawn[];
 extern const struct bench_case bench_sync[];
 extern const struct bench_case bench_time[];
+extern const struct bench_case bench_workload[];
 
 /* What a measurement gives: ns per operation of the last call and how many operations that was; or why there is none. */
 struct bench_result {

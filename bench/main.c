@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct bench_case *const groups[] = {bench_chan, bench_select, bench_spawn,
-                                                  bench_sync, bench_time,   bench_context};
+static const struct bench_case *const groups[] = {bench_chan, bench_select,  bench_spawn,   bench_sync,
+                                                  bench_time, bench_context, bench_workload};
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 /* What one weft_run is to do. */
