@@ -368,7 +368,7 @@ def arguments():
     parser.add_argument("--only", metavar="REGEX", default="", help="cases whose name matches (Parked is one)")
     parser.add_argument("--procs", default="1,2", help="numbers of processors (1,2)")
     parser.add_argument("--rounds", type=int, help="samples per cell (10; --quick: 3)")
-    parser.add_argument("--benchtime", type=int, metavar="MS", help="least time of one sample (250; --quick: 40)")
+    parser.add_argument("--benchtime", type=int, metavar="MS", help="least time of one sample (200; --quick: 40)")
     parser.add_argument("--retries", type=int, help="how often to take a disturbed sample again (10; --quick: 1)")
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--json", default=os.path.join(BUILD, "results.json"), help="where to write the figures")
@@ -376,7 +376,7 @@ def arguments():
     parser.add_argument("--weft-bench", metavar="FILE", help="use this weft-bench and build none")
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 10)
-    options.benchtime = options.benchtime or (40 if options.quick else 250)
+    options.benchtime = options.benchtime or (40 if options.quick else 200)
     options.retries = (1 if options.quick else 10) if options.retries is None else options.retries
     options.procs = [int(p) for p in options.procs.split(",")]
     return options
