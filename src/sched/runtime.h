@@ -146,7 +146,10 @@ void weft__make_runnable(runnable r);
 void weft__put_tail(struct processor *p, runnable r);
 
 /* schedule.c */
-runnable weft__find_runnable(struct machine *m);                  /* NONE: the machine's thread has to end */
+runnable weft__find_runnable(struct machine *m); /* NONE: the machine's thread has to end */
+
+/* wake.c */
+bool weft__work_somewhere(void);                                  /* that a machine which goes looking would find */
 void weft__inject(runnable first, runnable last, uint32_t count); /* chain to the global queue, and wake */
 void weft__wake_processor(void);                                  /* if there is room: one more machine goes looking */
 static inline void weft__wake_for(struct processor *p)
@@ -157,7 +160,7 @@ static inline void weft__wake_for(struct processor *p)
         weft__wake_processor();
 }
 
-/* Under runtime.lock. */
+/* schedule.c, under runtime.lock. */
 void weft__room_changed(void);
 struct processor *weft__processor_acquire(struct machine *m); /* NULL: no room (or no memory for one more) */
 void weft__processor_release(struct machine *m);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * wake.c - waking: a processor for work that was published, and a machine for it, an idle one or a new thread.
+ *
+ * Two ways to publish work:
+ *  - inject (global queue): under runtime.lock, then weft__wake_processor. A machine goes idle under the same lock
+ *    after it has seen the global queue empty there, so one of the two sees the other.
+ *  - the own processor's queue: published by the ring's release store, then room and spinning are read without a fence:
+ *        owner: store tail; load spinning (!= 0: wake nobody)     machine: spinning -= 1; load tail (== 0: sleep)
+ *    Both may read the old value on x86. Nothing is lost but a little parallelism: the owner is at work and runs its
+ *    queue itself, and the watchdog, awake while any processor is busy, wakes a machine at its next tick.
+ * A machine that was woken looks for work (it is counted in spinning) and wakes the next one when it has found some.
+ *
+ * A thread for a machine is asked for once, by whoever wants one: that may be a goroutine, or a timer under its heap's lock. If
+ * it is refused, nobody asks again for a pause that doubles (start_after); then whoever publishes work does, and the watchdog,
+ * which does not sleep while work is owed.
+ *
+ * Locks: runtime.lock. Callers: goroutines, plain threads, timers, the scheduler's loop, the watchdog. */
+#include <errno.h>
+
+#include "port/port.h"
+#include "sched/runtime.h"
+
+#define START_PAUSE WEFT_MILLISECOND /* after a thread was refused; then twice as long, up to */
+#define START_DOUBLINGS 6u
+
+static void lock(void)
+{
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+}
+static void unlock(void)
+{
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+}
+
+bool weft__work_somewhere(void)
+{
+    if (weft__load_seq(&weft__rt.global_count) > 0)
+        return true;
+    uint32_t count = weft__load_acquire(&weft__rt.processor_count); /* pairs with processor_new */
+    for (uint32_t i = 0; i < count; i++) {
+        struct processor *p = weft__rt.processors[i];
+        if (runq_length(&p->queue) > 0)
+            return true;
+        if (weft__load_relaxed(&p->queue.next) != RUNNABLE_NONE &&
+            (weft__load_relaxed(&p->status) != PROCESSOR_RUNNING ||
+             (weft__load_relaxed(&p->attention) & ATTENTION_OPEN) != 0)) /* hints: steal checks by CAS */
+            return true;
+    }
+    return false;
+}
+
+/* Under the lock, which both are written under: there is a run, and its processors stay while the lock is held. */
+static bool is_open(void)
+{
+    return weft__load_relaxed(&weft__rt.running) != 0 && weft__load_relaxed(&weft__rt.stopping) == 0;
+}
+
+void weft__inject(runnable first, runnable last, uint32_t count)
+{
+    lock();
+    bool open = is_open();
+    if (open)
+        weft__global_put(first, last, count);
+    unlock();
+    if (open)
+        weft__wake_processor();
+    else
+        weft__spawn_drop_chain(first); /* the run is over: nobody will run them */
+}
+
+/* Under the lock: a machine is wanted and cannot be had. Somebody has to try again, and that may be the watchdog alone. */
+static void refuse_start(bool failed)
+{
+    if (failed) {
+        int64_t pause =
+            START_PAUSE << (weft__rt.start_failures < START_DOUBLINGS ? weft__rt.start_failures++ : START_DOUBLINGS);
+        weft__rt.start_after = weft__port_now() + pause;
+    }
+    if (weft__load_relaxed(&weft__rt.watchdog_asleep) != 0) /* both under the lock */
+        weft__watchdog_wake();
+}
+
+static void say_no_thread(int error)
+{
+    static bool said; /* protected by the lock */
+    lock();
+    bool say = !said;
+    said = true;
+    unlock();
+    if (say)
+        weft__warn("cannot start another thread (error %d): goroutines go on with fewer; raise the limit on processes "
+                   "(ulimit -u, the cgroup's pids.max) or the memory limit",
+                   -error);
+}
+
+/* Under the lock: a machine with a processor, to look for work. NULL: there is no room, or it cannot be had (*error).
+ * *idle: it is an idle one, to be woken; else its thread has to be started. */
+static struct machine *machine_for_work(bool *idle, int *error)
+{
+    *error = 0;
+    *idle = weft__rt.idle_machines != NULL;
+    if (!is_open() || weft__rt.busy - weft__rt.stuck >= weft__load_relaxed(&weft__rt.target)) /* under the lock */
+        return NULL;
+    bool at_hand = *idle && weft__rt.idle_processors != NULL;
+    if (!at_hand && weft__rt.start_after != 0 && weft__port_now() < weft__rt.start_after) {
+        refuse_start(false);
+        return NULL;
+    }
+    struct processor *p = weft__processor_acquire(NULL);
+    struct machine *m = p == NULL ? NULL : *idle ? weft__idle_pop() : weft__machine_new(p, true);
+    if (m == NULL) {
+        struct machine nobody = {.p = p};
+        if (p != NULL)
+            weft__processor_release(&nobody);
+        refuse_start(true);
+        *error = -ENOMEM;
+        return NULL;
+    }
+    m->p = p;
+    m->spinning = true;
+    p->machine = m;
+    return m;
+}
+
+/* A thread for it, asked for once: the caller may be a goroutine, or a timer under its heap's lock, and has no time.
+ * Otherwise later, and then by whoever wants one: the watchdog, if nobody else does. */
+static int start_for_work(struct machine *m)
+{
+    int error = weft__machine_start(m, false);
+    lock();
+    if (error != 0) {
+        refuse_start(true);
+    } else {
+        weft__rt.start_after = 0;
+        weft__rt.start_failures = 0;
+    }
+    unlock();
+    return error;
+}
+
+void weft__wake_processor(void)
+{
+    int32_t none = 0;
+    int error;
+    bool idle;
+    /* One machine that looks for work is enough: it wakes the next when it has found some. */
+    if (!weft__cas_seq(&weft__rt.spinning, &none, 1)) /* pairs with the drop in go_idle */
+        return;
+    lock();
+    struct machine *m = machine_for_work(&idle, &error);
+    unlock();
+    if (m != NULL && idle)
+        weft__machine_wake(m);
+    else if (m != NULL)
+        error = start_for_work(m);
+    if (m != NULL && error == 0) /* spinning is the machine's now */
+        return;
+    weft__add_seq(&weft__rt.spinning, -1);
+    if (error == 0)
+        return;
+    say_no_thread(error);
+    /* Others may have relied on the machine that did not come. There is none to be started for a while, so that this ends;
+     * but one that has gone idle meanwhile can do it. */
+    lock();
+    bool again = is_open() && weft__work_somewhere();
+    unlock();
+    if (again)
+        weft__wake_processor();
+}
