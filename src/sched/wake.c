@@ -149,15 +149,16 @@ void weft__wake_processor(void)
         return;
     lock();
     struct machine *m = machine_for_work(&idle, &error);
+    /* No room: taken back before the lock is let go. Somebody who injects and trusts this count has put its goroutine where the
+     * last machine saw it, under the lock, before that one made room; who puts it there later finds the count lowered. */
+    if (m == NULL)
+        weft__add_seq(&weft__rt.spinning, -1);
     unlock();
     if (m != NULL && idle)
         weft__machine_wake(m);
-    else if (m != NULL)
-        error = start_for_work(m);
-    if (m != NULL && error == 0) /* spinning is the machine's now */
-        return;
-    weft__add_seq(&weft__rt.spinning, -1);
-    if (error == 0)
+    else if (m != NULL && (error = start_for_work(m)) != 0)
+        weft__add_seq(&weft__rt.spinning, -1);
+    if (error == 0) /* spinning is the machine's now, if there is one */
         return;
     say_no_thread(error);
     /* Others may have relied on the machine that did not come. There is none to be started for a while, so that this ends;

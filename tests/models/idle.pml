@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * idle.pml - machines that go idle against those who wake them (src/sched/schedule.c, watchdog.c, timer.c's hurry).
+ * idle.pml - machines that go idle against those who wake them (src/sched/wake.c, schedule.c, watchdog.c, timer.c's hurry).
  *
  * Two machines, two processors, a goroutine in the global queue. By configuration a plain thread injects two more, and there is no
- * watchdog; or one of the two arms a timer, which makes another goroutine. (-DRING, in which the thread injects one and the first
- * goroutine to run spawns one into its own queue, is no configuration yet: Spin still finds a lost wake-up there.) Any one of them may never give its machine back.
+ * watchdog; or one of the two arms a timer, which makes another goroutine; or the thread injects one, and the first goroutine to run
+ * spawns one into its own queue. Any one of them may never give its machine back.
  * config: inject
  * config: timer -DTIMER
+ * config: ring -DRING
  *
  * Stands for: critical sections of runtime.lock are one step each. own[m], the ring of machine m's processor. keeper, timekeeper_until
  * is the timer's instant (else NEVER); due, the clock has reached it. The owner's store to its ring and its load of spinning happen in
@@ -25,6 +26,8 @@
  * mutant: NO_HURRY          a timer that a thread arms wakes nobody
  * mutant: DEAD_EARLY        a pending timer does not count against deadlock
  * mutant: SPINS_LATE        a machine forgets that it spins when it is in the idle list already: it may be what a waker has just told it
+ * mutant: NO_UNDO           a waker that finds no room does not take its count back
+ * mutant: UNDO_LATE         it takes it back when it has let go of the lock
  * mutant: NO_WAKE           the injector wakes nobody */
 
 #ifdef TIMER
@@ -84,7 +87,11 @@ inline wake_processor()
     :: else ->
         atomic { /* the lock */
             if
+#if defined(NO_UNDO) || defined(UNDO_LATE)
             :: busy >= TARGET -> who = NOBODY
+#else
+            :: busy >= TARGET -> who = NOBODY; spinning--
+#endif
             :: else ->
                 if
                 :: listed[0] -> who = 0; off_the_list(0)
@@ -99,10 +106,10 @@ inline wake_processor()
         };
         atomic {
             if
-#ifdef NO_UNDO
-            :: who == NOBODY
-#else
+#ifdef UNDO_LATE
             :: who == NOBODY -> spinning--
+#else
+            :: who == NOBODY
 #endif
             :: who != NOBODY && born[who] -> wake[who] = true
             :: who != NOBODY && !born[who] -> born[who] = true /* a thread begins with its processor; nobody wakes it */
