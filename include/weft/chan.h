@@ -20,7 +20,8 @@ WEFT_BEGIN_DECLS
  *  rendezvous; site, where (shown in reports).
  *  Blocks: never. Callable from: anywhere but signal handlers.
  *  Returns: the channel, to be given back with weft_chan_free; NULL if a size is out of range, capacity is negative,
- *  or there is no memory: a line on standard error says which.
+ *  or there is no memory: a line on standard error says which (that there
+ *  is no memory, once only).
  *  Source: Go's makechan. */
 WEFT_API void *weft_chan_make_untyped(size_t element_size, size_t alignment, int64_t capacity,
                                       const struct weft_site *site);

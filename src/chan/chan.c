@@ -288,6 +288,13 @@ static __attribute__((cold, noinline)) void *refuse(const struct weft_site *site
     return NULL;
 }
 
+/* Said once: a program that comes to its memory's end gets NULL again and again, and the line would tell nothing new. */
+static __attribute__((cold, noinline)) void *refuse_memory(const struct weft_site *site, long long capacity)
+{
+    static WEFT__ATOMIC(uint32_t) said;
+    return weft__or_acq_rel(&said, 1u) == 0 ? refuse(site, "there is no memory for its capacity", capacity) : NULL;
+}
+
 void *weft_chan_make_untyped(size_t element_size, size_t alignment, int64_t capacity, const struct weft_site *site)
 {
     if (element_size > WEFT_CHAN_ELEMENT_MAX)
@@ -307,7 +314,7 @@ void *weft_chan_make_untyped(size_t element_size, size_t alignment, int64_t capa
         return refuse(site, "its capacity is more than memory can be addressed for", capacity);
     void *block = weft__port_alloc(size, alignment > LINE ? alignment : MALLOC_ALIGNMENT);
     if (!block)
-        return refuse(site, "there is no memory for its capacity", capacity);
+        return refuse_memory(site, capacity);
 
     struct weft__chan *chan = (void *)(((uintptr_t)block + slack) & ~(uintptr_t)(slack ? LINE - 1 : 0));
     set_up(chan, (unsigned char *)chan + ring_at, (uint32_t)element_size, (uint64_t)capacity, site);

@@ -253,16 +253,17 @@ int weft__stack_credit_take(struct stack_cache *cache)
     }
     bool say = false;
     uint64_t in_use;
+    int error = 0;
     lock();
     uint32_t want = cache != NULL && cache->run == pool.run ? CREDIT_BATCH : 1;
-    while (pool.strides < pool.credits_out + want + CREDIT_SLACK && grow() == 0)
+    while (pool.strides < pool.credits_out + want + CREDIT_SLACK && (error = grow()) == 0)
         ;
     uint64_t left = pool.strides > pool.credits_out + CREDIT_SLACK ? pool.strides - pool.credits_out - CREDIT_SLACK : 0;
     if (want > left)
         want = (uint32_t)left;
     pool.credits_out += want;
     in_use = pool.credits_out;
-    if (want == 0 && !pool.said_out_of_space)
+    if (want == 0 && error != -ENOMEM && !pool.said_out_of_space) /* -ENOMEM is the spawn's to say */
         say = pool.said_out_of_space = true;
     unlock();
     if (say)
@@ -272,7 +273,7 @@ int weft__stack_credit_take(struct stack_cache *cache)
             "(WEFT_STACK, weft_stack_size)",
             (unsigned long long)in_use, pool.stride >> 10);
     if (want == 0)
-        return -EAGAIN;
+        return error; /* there would have been enough if grow had not failed */
     if (cache != NULL)
         cache->credits += want - 1;
     return 0;
