@@ -54,8 +54,14 @@ static void panics(void *arg)
     }
 }
 
-static void named(int *done)
+static void tells_done(void *wg)
 {
+    weft_waitgroup_done(wg);
+}
+
+static void named(weft_waitgroup *wg)
+{
+    weft_defer(tells_done, wg); /* the last thing that it does */
     struct weft_panic_info info;
     weft_defer(say, "outside");
     ck_assert(!weft_recover(returns, "r", NULL));
@@ -75,16 +81,15 @@ static void named(int *done)
     ck_assert(weft_recover(panics, "again", NULL));
     CHECK_STORY("b a ");
     ck_assert(!weft__panic_has_begun()); /* nobody waits for its report */
-    *done = 1;
 }
 
 static int plain_app(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    int done = 0;
-    weft_go_with(((struct weft_go_options){.name = "the one"}), named, &done);
-    while (!done)
-        weft_sleep(MS);
+    weft_waitgroup wg = WEFT_WAITGROUP_INIT;
+    weft_waitgroup_add(&wg, 1);
+    weft_go_with(((struct weft_go_options){.name = "the one"}), named, &wg);
+    weft_waitgroup_wait(&wg);
     CHECK_STORY("outside ");
     return 0;
 }
