@@ -56,7 +56,9 @@ void weft__global_put(runnable first, runnable last, uint32_t count)
     else
         runnable_set_next(weft__rt.global_last, first);
     weft__rt.global_last = last;
-    weft__store_relaxed(&weft__rt.global_count, weft__load_relaxed(&weft__rt.global_count) + count); /* a hint */
+    /* An injector then asks whether somebody spins, by a CAS that is only a load if it fails: the store comes before that.
+     * Pairs with go_idle, which drops spinning and then loads this. */
+    weft__add_seq(&weft__rt.global_count, count);
 }
 
 runnable weft__global_take_one(void)
