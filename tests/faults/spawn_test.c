@@ -4,7 +4,7 @@
  * returns -ENOMEM or -EAGAIN and nothing was started, or it works and the goroutine has its arguments unharmed.
  *
  * test-wrap: malloc aligned_alloc free mmap munmap madvise mprotect pthread_create open clock_gettime clock_nanosleep syscall
- * test-skip: lto thread (a child for each refusal takes minutes there) */
+ * test-skip: lto cross thread (an emulator has no guard advice that could fail; a child for each refusal takes minutes under TSan) */
 #include "loop.h"
 
 #include <sys/resource.h>
