@@ -73,9 +73,9 @@ struct machine {
     void *sp;            /* the scheduler loop's context, on the thread's own stack */
     struct processor *p; /* owner only while running; assigned by the waker while idle */
     struct goroutine *g; /* running goroutine, NULL in the scheduler loop */
-    WEFT__ATOMIC(weft__commit)
-    commit; /* what the next context has to do for the one that was left; not NULL: a switch, or
-                                        * the choice of whom to switch to, is under way (gate.c); owner writes */
+    /* What the next context has to do for the one that was left. Not NULL: a switch, or the choice of whom to switch to, is
+     * under way (gate.c). The owner writes. */
+    WEFT__ATOMIC(weft__commit) commit;
     void *commit_arg;
     uint32_t random;
     uint32_t sections;           /* nesting of weft_blocking */
