@@ -80,6 +80,7 @@ static void wander(struct shared *shared, int number)
 }
 
 enum { WANDERERS = 8 };
+static int moved; /* by all runs */
 
 static int wander_app(int argc, char **argv)
 {
@@ -90,9 +91,7 @@ static int wander_app(int argc, char **argv)
         test_check(weft_waitgroup_go(&wg, wander, &shared, i) == 0);
     weft_waitgroup_wait(&wg);
     test_check(shared.value == (int64_t)WANDERERS * shared.rounds);
-    /* Whether somebody came to another thread by chance is the system's business; migrating they have to. */
-    test_check(getenv("WEFT_DEBUG") == NULL ||
-               weft__load_relaxed(&shared.moves) > 0); /* the wait group has ordered it */
+    moved += weft__load_relaxed(&shared.moves); /* the wait group has ordered it */
     chan_free(shared.there);
     chan_free(shared.back);
     return 0;
@@ -100,9 +99,12 @@ static int wander_app(int argc, char **argv)
 
 START_TEST(l01_the_library_finds_its_thread_after_every_park)
 {
+    moved = 0;
     test_run(wander_app);
-    setenv("WEFT_DEBUG", "migrate", 1);
-    test_run(wander_app);
+    /* Whether somebody came to another thread was the system's business; it is nothing without that. */
+    for (int i = 0; i < 200 && moved == 0; i++)
+        test_run_at(4, wander_app);
+    ck_assert_int_gt(moved, 0);
 }
 END_TEST
 
