@@ -44,3 +44,9 @@ elseif(WEFT_SANITIZE STREQUAL "thread")
 elseif(WEFT_SANITIZE)
     message(FATAL_ERROR "weft: WEFT_SANITIZE=${WEFT_SANITIZE}? It is address, thread or empty")
 endif()
+
+# Lines and branches that the tests reach; scripts/coverage reads the counters.
+if(WEFT_COVERAGE)
+    target_compile_options(weft_options INTERFACE $<$<COMPILE_LANGUAGE:C>:--coverage> $<$<COMPILE_LANGUAGE:C>:-fprofile-update=atomic>)
+    target_link_options(weft_options INTERFACE --coverage)
+endif()
