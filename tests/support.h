@@ -86,6 +86,12 @@ TEST_HELPER int test_iterations(int n)
     return n >= 20 ? n / 20 : 1;
 }
 
+/* The same for a loop each of whose turns starts goroutines: a fiber costs TSan up to a millisecond. */
+TEST_HELPER int test_spawning_iterations(int n)
+{
+    return test_iterations(TEST_TSAN ? (n + 9) / 10 : n);
+}
+
 /* How many goroutines may exist at once, where n is for a release build. */
 TEST_HELPER int test_goroutines(int n)
 {

@@ -30,7 +30,7 @@ static void fill(struct group *group, int i)
 static int free_at_once(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    int n = test_iterations(100000);
+    int n = test_spawning_iterations(100000);
     for (int i = 0; i < n; i++) {
         struct group *group = calloc(1, sizeof *group);
         int width = i % WIDTH + 1;
@@ -60,7 +60,7 @@ static void do_nothing(void)
 static int on_the_stack(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    int n = TEST_TSAN ? 3000 : test_iterations(600000); /* a fiber of TSan costs a millisecond on a busy machine */
+    int n = test_spawning_iterations(600000);
     for (int i = 0; i < n; i++) {
         weft_waitgroup wg = WEFT_WAITGROUP_INIT;
         test_check(weft_waitgroup_go(&wg, do_nothing) == 0);
@@ -113,7 +113,7 @@ static void wait_and_free(struct shared *shared)
 static int many_waiters(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    int n = test_iterations(10000);
+    int n = test_spawning_iterations(10000);
     for (int i = 0; i < n; i++) {
         struct shared shared = {.wg = calloc(1, sizeof(weft_waitgroup))};
         int waiters = i % 20 + 1;
@@ -160,7 +160,7 @@ static void done_late(struct late *late)
 static int late_waiters(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    int n = test_iterations(30000);
+    int n = test_spawning_iterations(30000);
     weft_waitgroup all = WEFT_WAITGROUP_INIT;
     for (int i = 0; i < n; i++) {
         struct late *late = calloc(1, sizeof *late);
