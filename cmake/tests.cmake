@@ -120,6 +120,7 @@ if(CHECK_FOUND AND NOT CMAKE_CROSSCOMPILING AND NOT WEFT_SANITIZE STREQUAL "thre
     weft_library_options(weft_explore)
     target_include_directories(weft_explore PRIVATE ${PROJECT_SOURCE_DIR}/tests)
     target_link_libraries(weft_explore PRIVATE PkgConfig::CHECK)
+    target_compile_definitions(weft_explore INTERFACE WEFT_OUT_OF_LINE) # as points.h
 endif()
 
 if(CHECK_FOUND)

@@ -110,6 +110,53 @@ WEFT_API void *weft_once_value_get(weft_once_value *once);
 
 WEFT_END_DECLS
 
+/* What is nearly always all of it is done where it is called: one exchange for a lock and an unlock, one load for a once. Not
+ * under ThreadSanitizer, where the library itself says what is ordered. Define WEFT_OUT_OF_LINE before the headers to have
+ * every call go to the library. */
+#define WEFT__MUTEX_HELD UINT64_C(1)
+#define WEFT__ONCE_DONE UINT64_C(8)
+
+#if defined(WEFT_OUT_OF_LINE) || defined(__SANITIZE_THREAD__)
+#define WEFT__OUT_OF_LINE
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEFT__OUT_OF_LINE
+#endif
+#endif
+
+#ifndef WEFT__OUT_OF_LINE
+static inline void weft__mutex_lock(weft_mutex *mutex)
+{
+    uint64_t word = 0;
+    /* acquire: pairs with unlock's release (M-01). */
+    if (__builtin_expect(!__atomic_compare_exchange_n(&mutex->opaque[0], &word, WEFT__MUTEX_HELD, false,
+                                                      __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
+                         false))
+        weft_mutex_lock(mutex);
+}
+
+static inline void weft__mutex_unlock(weft_mutex *mutex)
+{
+    uint64_t word = WEFT__MUTEX_HELD;
+    /* release: pairs with lock's acquire. */
+    if (__builtin_expect(!__atomic_compare_exchange_n(&mutex->opaque[0], &word, UINT64_C(0), false, __ATOMIC_RELEASE,
+                                                      __ATOMIC_RELAXED),
+                         false))
+        weft_mutex_unlock(mutex);
+}
+
+static inline void weft__once_do(weft_once *once, void (*fn)(void *arg), void *arg)
+{
+    /* acquire: pairs with the exchange that marks the end of the call. */
+    if (__builtin_expect(__atomic_load_n(&once->opaque[0], __ATOMIC_ACQUIRE) != WEFT__ONCE_DONE, false))
+        weft_once_do(once, fn, arg);
+}
+
+#define weft_mutex_lock weft__mutex_lock
+#define weft_mutex_unlock weft__mutex_unlock
+#define weft_once_do weft__once_do
+#endif
+
 /* weft_waitgroup_go(&wg, fn, args...) - count one more, spawn as weft_go does, and count one less when the goroutine has
  * ended (by return or weft_exit; a panic ends the process first). If the spawn fails nothing was counted. */
 #ifndef __cplusplus

@@ -171,9 +171,12 @@ static void print_frame(int fd, struct weft__symbols *symbols, char *at)
         print_address(fd, symbols != NULL ? weft__symbols_function(symbols, at) : NULL, at);
         return;
     }
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
+        if (i < count - 1 && found[i].function != NULL && begins(found[i].function, "weft__"))
+            continue; /* of a public header, inlined where it was called */
         weft__out(fd, "    %s%s  %s:%d\n", found[i].function != NULL ? found[i].function : "?",
                   found[i].inlined ? " (inlined)" : "", found[i].file != NULL ? found[i].file : "?", found[i].line);
+    }
 }
 
 void weft__trace_print(int fd, struct weft__symbols *symbols, void *const *frames, int count)

@@ -26,9 +26,10 @@
  *             drops LISTED: the new owner is readied after that. (Between looking and dropping, nobody else can get the
  *             mutex, so nobody can free it.) A waiter's last touch before it has the mutex is the exchange that drops
  *             LISTED, without which it cannot be taken off the row.
- * Cost:       lock and unlock are one exchange each when nobody waits. A wait allocates nothing.
+ * Cost:       lock and unlock are one exchange each when nobody waits, which <weft/sync.h> makes in the caller. A wait allocates nothing.
  * Callers:    goroutines and threads, the owner or not; not signal handlers.
  * Source:     the modes and the 1 ms are those of Go's sync.Mutex; the row in the object is this file's. */
+#define WEFT_OUT_OF_LINE /* the functions themselves are defined here */
 #include "sync/mutex.h"
 
 #include <stdio.h>
@@ -61,6 +62,7 @@ struct __attribute__((may_alias)) mutex {
 };
 _Static_assert(sizeof(struct mutex) <= sizeof(weft_mutex), "the public words hold the mutex");
 _Static_assert(_Alignof(struct mutex) <= _Alignof(weft_mutex), "the public words hold the mutex");
+_Static_assert(offsetof(struct mutex, state) == 0 && HELD == WEFT__MUTEX_HELD, "callers lock a free mutex themselves");
 
 /* The object may be gone with the frame that it was in, so reports get its address alone; and nothing is unlinked at the end
  * of a run. */

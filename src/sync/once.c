@@ -4,12 +4,13 @@
  *
  * Data:       a crowd (crowd.h) whose word has a phase above the crowd's bits: NEW, RUNNING, DONE; the event is DONE.
  * Invariants: the phase only grows; who brings it from NEW to RUNNING makes the call.
- * Cost:       one load when the call has been made.
+ * Cost:       one load when the call has been made, which <weft/sync.h> makes in the caller.
  * Life:       whoever has returned from weft_once_do may free the once (W-04): the caller's last touch is the exchange that
  *             brings DONE, or that of the release; who finds DONE with waiters not yet released joins them.
  * End:        a deferred call marks it, so fn that ends by weft_exit (or panics) counts as done, and lets the others go.
  * Callers:    goroutines and threads; not signal handlers. A call from inside fn for the same once waits for ever.
  * Source:     the rules of Go's sync.Once. */
+#define WEFT_OUT_OF_LINE /* the functions themselves are defined here */
 #include <stdio.h>
 
 #include <weft/defer.h>
@@ -25,6 +26,8 @@
 
 _Static_assert(sizeof(struct weft__crowd) <= sizeof(weft_once), "the public words hold the once");
 _Static_assert(_Alignof(struct weft__crowd) <= _Alignof(weft_once), "the public words hold the once");
+_Static_assert(offsetof(struct weft__crowd, word) == 0 && DONE == WEFT__ONCE_DONE,
+               "callers look for the end themselves");
 
 static void describe(const void *object, char *buffer, size_t size)
 {

@@ -16,6 +16,9 @@
 #ifndef WEFT_EXPLORE_POINTS_H
 #define WEFT_EXPLORE_POINTS_H
 
+/* A lock that is taken in the caller is a step without a point. */
+#define WEFT_OUT_OF_LINE
+
 /* Ranks are counted per thread, and here all goroutines are one thread. */
 #undef WEFT_LOCK_RANKS
 
