@@ -120,44 +120,76 @@ START_TEST(p05_a_thief_takes_the_older_half)
 END_TEST
 
 /* An owner that puts, sheds, takes and fills run-next, and thieves that steal and empty run-next: each element that was put in
- * comes out once. */
+ * comes out once, and with it what its putter has written to it: plainly, so that ThreadSanitizer sees an order that is missing.
+ * The last thief steals from the other thieves alone; it knows of the owner's stores only by what they have passed on. */
 #define THIEVES 3
 #define UNTHREATENED (2u * RUNQ_SIZE) /* elements before the thieves are there: it overflows, however fast they are */
 #define ELEMENTS (sizeof records / sizeof *records)
 
-static struct runq shared;
+static struct runq shared, own[THIEVES];
 static WEFT__ATOMIC(uint32_t) taken[ELEMENTS];
 static WEFT__ATOMIC(bool) owner_is_done;
+static WEFT__ATOMIC(int) thieves_of_the_owner; /* that have not ended */
+static uint64_t stamp;                         /* of this round; set before there are threads */
+
+static runnable stamped(unsigned i)
+{
+    records[i].few[0] = stamp;
+    return number(i);
+}
 
 static void take(runnable r)
 {
     unsigned i = number_of(r);
     test_check(i < ELEMENTS);
+    test_check(records[i].few[0] == stamp);
+    records[i].few[0] = 0;                             /* what a machine does to a record: it is its own now */
     test_check(weft__add_relaxed(&taken[i], 1u) == 0); /* a count; the threads are joined before it is read */
+}
+
+/* Take what can be stolen, and pass it through the own queue, where others may steal it. */
+static bool steal_all(struct runq *from, struct runq *mine)
+{
+    runnable r = runq_steal(from, mine);
+    bool found = r != RUNNABLE_NONE;
+    while (r != RUNNABLE_NONE) {
+        take(r);
+        r = runq_get(mine);
+    }
+    return found;
 }
 
 static void *thief(void *arg)
 {
-    static struct runq own[THIEVES];
-    struct runq *mine = &own[*(int *)arg];
-    start_at(mine, NEAR_WRAP);
+    struct runq *mine = arg;
     for (unsigned turn = 0;; turn++) {
         bool done = weft__load_acquire(&owner_is_done); /* pairs with the owner's release: what it left is seen */
-        runnable r = runq_steal(&shared, mine);
-        bool found = r != RUNNABLE_NONE;
-        while (r != RUNNABLE_NONE) {
-            take(r);
-            r = runq_get(mine);
-        }
+        bool found = steal_all(&shared, mine);
+        runnable r;
         if (turn % 3 == 0 && (r = runq_take_next(&shared)) != RUNNABLE_NONE) {
             take(r);
             found = true;
         }
-        if (done && !found && runq_is_empty(&shared))
+        if (done && !found && runq_is_empty(&shared)) {
+            weft__add_relaxed(&thieves_of_the_owner, -1); /* only ends a loop */
             return NULL;
+        }
         if (!found)
             sched_yield();
     }
+}
+
+static void *thief_of_thieves(void *arg)
+{
+    struct runq *mine = arg;
+    while (weft__load_relaxed(&thieves_of_the_owner) > 0) { /* orders nothing: nothing here may */
+        bool found = false;
+        for (struct runq *from = own; from < mine; from++)
+            found = steal_all(from, mine) || found;
+        if (!found)
+            sched_yield();
+    }
+    return NULL;
 }
 
 static void owner_puts(runnable r, uint32_t *sheds)
@@ -178,7 +210,7 @@ static void owner_round(uint32_t seed, unsigned from, unsigned to, uint32_t *she
 {
     for (unsigned i = from; i < to; i++) {
         seed = seed * 1664525 + 1013904223;
-        runnable r = number(i);
+        runnable r = stamped(i);
         if (seed >> 30 == 0 && (r = runq_put_next(&shared, r)) == RUNNABLE_NONE)
             continue;
         owner_puts(r, sheds);
@@ -197,14 +229,16 @@ START_TEST(p05_each_exactly_once)
     uint32_t sheds = 0;
     for (int round = 0; round < rounds; round++) {
         pthread_t threads[THIEVES];
-        int names[THIEVES];
         memset(taken, 0, sizeof taken);
         start_at(&shared, (uint32_t)round * 12345 - 200);
+        stamp = (uint64_t)round + 1;
         weft__store_relaxed(&owner_is_done, false); /* the threads do not exist yet */
+        weft__store_relaxed(&thieves_of_the_owner, THIEVES - 1);
         owner_round((uint32_t)round, 0, UNTHREATENED, &sheds);
         for (int t = 0; t < THIEVES; t++) {
-            names[t] = t;
-            ck_assert_int_eq(pthread_create(&threads[t], NULL, thief, &names[t]), 0);
+            start_at(&own[t], NEAR_WRAP);
+            void *(*function)(void *) = t < THIEVES - 1 ? thief : thief_of_thieves;
+            ck_assert_int_eq(pthread_create(&threads[t], NULL, function, &own[t]), 0);
         }
         owner_round((uint32_t)round + 1000, UNTHREATENED, ELEMENTS, &sheds);
         weft__store_release(&owner_is_done, true); /* pairs with the thieves' load */
