@@ -96,6 +96,23 @@ static bool look_at(struct processor *p, int64_t now)
     return true;
 }
 
+/* p is not at work and holds what nobody comes for: those who would have no processor, and the others have enough to do of their own,
+ * or yield for ever (weft_yield looks at the own and the global queue alone). Its queue goes where everybody looks, which
+ * a thief may do at any time; its timers fire here. */
+static void empty_out(struct processor *p, int64_t now)
+{
+    struct runq taken;
+    __builtin_memset(&taken, 0, sizeof taken);
+    for (runnable r;
+         (r = runq_steal(&p->queue, &taken)) != RUNNABLE_NONE || (r = runq_take_next(&p->queue)) != RUNNABLE_NONE;)
+        do {
+            runnable_set_next(r, RUNNABLE_NONE);
+            weft__inject(r, r, 1);
+        } while ((r = runq_get(&taken)) != RUNNABLE_NONE);
+    if (weft__load_relaxed(&p->timers.next) <= now) /* a hint; exact under the heap's lock */
+        weft__timers_run(&p->timers, now);
+}
+
 /* Returns true if something had to be done; *busy: some processor is at work. */
 static bool look_at_all(int64_t now, bool *busy)
 {
@@ -111,8 +128,12 @@ static bool look_at_all(int64_t now, bool *busy)
             done |= look_at(p, now);
         /* Left behind by a blocking section, or by a machine that is stuck and whose stand-in could not be had at once; or
          * timers that an idle processor's machine had. */
-        else if (has_own_work(p, now) && weft__load_relaxed(&weft__rt.room) > 0) /* a hint */
+        else if (!has_own_work(p, now))
+            continue;
+        else if (weft__load_relaxed(&weft__rt.room) > 0) /* a hint */
             weft__wake_processor();
+        else
+            empty_out(p, now);
     }
     if (weft__load_relaxed(&weft__rt.global_count) > 0 && weft__load_relaxed(&weft__rt.room) > 0) /* hints */
         weft__wake_processor();

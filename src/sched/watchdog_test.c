@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * watchdog_test.c - what the watchdog and the idle machines see to when nobody else does. */
+#include <stdatomic.h>
+
 #include "sched/runtime.h"
 
 #include "support.h"
@@ -83,12 +85,85 @@ START_TEST(timers_have_a_keeper_again)
 }
 END_TEST
 
+/* ---- what a stuck processor holds is found by those who never run out of work ---- */
+
+#define CHILDREN 10
+static atomic_int children_run;
+
+static void count_child(void)
+{
+    atomic_fetch_add(&children_run, 1);
+}
+
+/* Its children stay in its processor's queue. A machine that comes in its place takes half of them, or main alone. */
+static void spawn_and_compute(void)
+{
+    for (int i = 0; i < CHILDREN; i++)
+        test_check(weft_go(count_child) == 0);
+    while (atomic_load(&children_run) < CHILDREN)
+        usleep(100);
+}
+
+/* One processor; main yields, and so is always its processor's next. */
+static int yields_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    for (int i = 0; i < test_iterations(20); i++) {
+        atomic_store(&children_run, 0);
+        test_check(weft_go(spawn_and_compute) == 0);
+        while (atomic_load(&children_run) < CHILDREN)
+            weft_yield();
+    }
+    return 0;
+}
+
+START_TEST(p07_a_stuck_processor_keeps_nothing_back)
+{
+    test_run_at(1, yields_app);
+}
+END_TEST
+
+static void count_after(int64_t duration)
+{
+    weft_sleep(duration);
+    atomic_fetch_add(&children_run, 1);
+}
+
+/* Its timer is in the heap of a processor that is stuck then. */
+static void arm_and_compute(void)
+{
+    test_check(weft_go(count_after, 30 * WEFT_MILLISECOND) == 0);
+    weft_yield();
+    while (atomic_load(&children_run) == 0)
+        usleep(100);
+}
+
+static int yields_for_a_timer_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    for (int i = 0; i < test_iterations(20); i++) {
+        atomic_store(&children_run, 0);
+        test_check(weft_go(arm_and_compute) == 0);
+        while (atomic_load(&children_run) == 0)
+            weft_yield();
+    }
+    return 0;
+}
+
+START_TEST(p07_t08_nor_do_its_timers_wait)
+{
+    test_run_at(1, yields_for_a_timer_app);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("sched/watchdog");
     TCase *tests = tcase_create("watchdog");
     tcase_add_test(tests, one_processor_starts_one_machine);
     tcase_add_test(tests, timers_have_a_keeper_again);
+    tcase_add_test(tests, p07_a_stuck_processor_keeps_nothing_back);
+    tcase_add_test(tests, p07_t08_nor_do_its_timers_wait);
     suite_add_tcase(s, tests);
     return s;
 }
