@@ -37,8 +37,9 @@
 /* The kernel's name for the calling thread where a pidfd is expected (its PIDFD_SELF). */
 #define PIDFD_MYSELF (-10000)
 
-/* Ranges per call: 4 KiB of the caller's stack, which may be a goroutine's. */
-#define BATCH 256
+/* Ranges per call: half a KiB of the caller's stack, which may be that of a goroutine about to park: taking the next one's
+ * stack there, it would keep a second page for ever if this were much more. */
+#define BATCH 32
 
 enum method { METHOD_MYSELF, METHOD_PIDFD, METHOD_SINGLE };
 enum trust { TRUST_UNKNOWN, TRUST_YES, TRUST_NO };
