@@ -239,7 +239,7 @@ void weft_chan_close_untyped(void *channel)
 void weft__chan_close_unlock(struct weft__chan *chan)
 {
     ASSERT(weft__lock_is_taken(&chan->lock));
-    /* release: pairs with the loads of weft__chan_is_finished and weft__chan_seems_open, which take no lock. */
+    /* release: pairs with the load of weft__chan_is_finished, which takes no lock. */
     weft__store_release(&chan->closed, true);
     struct weft__waiter *chain = dismiss(&chan->receivers, WEFT__WAITER_CLOSED, NULL);
     chain = dismiss(&chan->senders, WEFT__WAITER_CLOSED, chain);
@@ -292,7 +292,8 @@ static __attribute__((cold, noinline)) void *refuse(const struct weft_site *site
 static __attribute__((cold, noinline)) void *refuse_memory(const struct weft_site *site, long long capacity)
 {
     static WEFT__ATOMIC(uint32_t) said;
-    return weft__or_acq_rel(&said, 1u) == 0 ? refuse(site, "there is no memory for its capacity", capacity) : NULL;
+    uint32_t no = 0; /* relaxed: who says it matters, nothing else */
+    return weft__cas_relaxed(&said, &no, 1u) ? refuse(site, "there is no memory for its capacity", capacity) : NULL;
 }
 
 void *weft_chan_make_untyped(size_t element_size, size_t alignment, int64_t capacity, const struct weft_site *site)

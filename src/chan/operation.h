@@ -126,11 +126,12 @@ static inline enum weft__outcome weft__chan_get(struct weft__chan *chan, void *v
  * A "no" must be the truth at some instant of the call. Both look first at whether the operation could go on, then at closed,
  * in this order (the first load is an acquire). If the second finds the channel open it was open at the first as well, as
  * a channel never opens again; so at the instant of the first load it was open, and could not go on. A "yes" proves
- * nothing and sends the caller to the lock. No ordering is promised to an operation that does not take place.
+ * nothing and sends the caller to the lock, or to weft__chan_is_finished, which loads anew. No ordering is promised to an
+ * operation that does not take place: so the second load orders nothing, and is relaxed.
  * The loads pair with the stores under the lock in weft__chan_put, weft__chan_get, the waiters' list and close. */
 static inline bool weft__chan_seems_open(const struct weft__chan *chan)
 {
-    return !weft__load_acquire(&((struct weft__chan *)chan)->closed);
+    return !weft__load_relaxed(&((struct weft__chan *)chan)->closed); /* the last load: see above */
 }
 
 static inline bool weft__chan_seems_full(const struct weft__chan *chan)
@@ -157,11 +158,12 @@ static inline bool weft__chan_cannot_recv(const struct weft__chan *chan)
 }
 
 /* Closed and drained, for good: closed is read first (acquire: what went before the close is seen), and after a close the
- * count only falls and no sender waits. Unbuffered channels are drained once they are closed. */
+ * count only falls and no sender waits. Unbuffered channels are drained once they are closed. The count is relaxed: nothing is
+ * promised of the receives that have drained it (C-02 is for sends, of which there are none any more). */
 static inline bool weft__chan_is_finished(const struct weft__chan *chan)
 {
     struct weft__chan *c = (struct weft__chan *)chan;
-    return weft__load_acquire(&c->closed) && weft__load_acquire(&c->count) == 0;
+    return weft__load_acquire(&c->closed) && weft__load_relaxed(&c->count) == 0;
 }
 
 /* After the lock has been let go: what a receive from a closed, drained channel gives. */

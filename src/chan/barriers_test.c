@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * barriers_test.c - what the operations order that take no lock: a receive that finds the channel closed (C-05), and the end of a
+ * channel's life (C-14). Two plain threads, which know of each other only by a flag that orders nothing; so the library's
+ * acquire and release are all that orders the plain data, and ThreadSanitizer reports a missing one in every round. */
+#include <pthread.h>
+
+#include <weft/words.h>
+
+#include "base/atomic.h"
+#include "port/port.h"
+#include "support.h"
+
+#define ROUNDS 200
+
+static chan(int) shared;
+static int data[4];
+static WEFT__ATOMIC(int) step; /* relaxed throughout: to go first or second must not order anything else */
+
+static void go_second(void)
+{
+    while (weft__load_relaxed(&step) == 0)
+        weft__port_thread_yield();
+}
+
+static void went_first(void)
+{
+    weft__store_relaxed(&step, 1);
+}
+
+/* Both functions in threads of their own, round after round; the next round begins when both have ended. */
+static void two_threads(void *(*first)(void *), void *(*second)(void *), void (*begin)(void), void (*end)(void))
+{
+    int rounds = test_iterations(ROUNDS);
+    for (int round = 0; round < rounds; round++) {
+        pthread_t threads[2];
+        begin();
+        weft__store_relaxed(&step, 0);
+        ck_assert_int_eq(pthread_create(&threads[0], NULL, first, NULL), 0);
+        ck_assert_int_eq(pthread_create(&threads[1], NULL, second, NULL), 0);
+        ck_assert_int_eq(pthread_join(threads[0], NULL), 0);
+        ck_assert_int_eq(pthread_join(threads[1], NULL), 0);
+        end();
+    }
+}
+
+static void make_one(void)
+{
+    shared = chan_make(int, 1);
+    ck_assert(shared != NULL);
+    memset(data, 0, sizeof data);
+}
+
+static void make_with_two_owners(void)
+{
+    make_one();
+    (void)chan_retain(shared);
+}
+
+static void free_it(void)
+{
+    chan_free(shared);
+}
+
+static void nothing(void) {}
+
+static void *write_and_close(void *unused)
+{
+    (void)unused;
+    data[0] = 42;
+    chan_close(shared);
+    went_first();
+    return NULL;
+}
+
+static void *receive_and_read(void *unused)
+{
+    (void)unused;
+    int value = 1;
+    go_second();
+    test_check(!chan_recv(shared, &value) && value == 0);
+    test_check(data[0] == 42);
+    return NULL;
+}
+
+START_TEST(c05_a_receive_from_a_closed_channel_comes_after_the_close)
+{
+    two_threads(write_and_close, receive_and_read, make_one, free_it);
+}
+END_TEST
+
+static void *try_to_receive_and_read(void *unused)
+{
+    (void)unused;
+    int value = 1;
+    bool ok = true;
+    while (!chan_try_recv(shared, &value, &ok))
+        weft__port_thread_yield();
+    test_check(!ok && value == 0 && data[0] == 42);
+    return NULL;
+}
+
+START_TEST(c05_a_try_that_finds_it_closed_comes_after_the_close)
+{
+    two_threads(write_and_close, try_to_receive_and_read, make_one, free_it);
+}
+END_TEST
+
+/* A try that says no has read the channel without its lock. */
+static void *look_and_leave(void *unused)
+{
+    (void)unused;
+    int value;
+    bool ok;
+    test_check(!chan_try_recv(shared, &value, &ok));
+    chan_free(shared);
+    went_first();
+    return NULL;
+}
+
+static void *leave_last(void *unused)
+{
+    (void)unused;
+    go_second();
+    chan_free(shared);
+    return NULL;
+}
+
+START_TEST(c14_the_last_owner_frees_what_the_others_have_left)
+{
+    two_threads(look_and_leave, leave_last, make_with_two_owners, nothing);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("channel barriers");
+    TCase *tests = tcase_create("channel barriers");
+    tcase_add_test(tests, c05_a_receive_from_a_closed_channel_comes_after_the_close);
+    tcase_add_test(tests, c05_a_try_that_finds_it_closed_comes_after_the_close);
+    tcase_add_test(tests, c14_the_last_owner_frees_what_the_others_have_left);
+    suite_add_tcase(suite, tests);
+    return test_main(suite);
+}
