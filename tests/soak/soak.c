@@ -2,7 +2,7 @@
  *
  * soak.c - a mixed load for a long time, with the invariants checked and memory constant.
  *
- *   soak [-t TIME] [-p PROCESSORS] [-s SEED]      TIME: 30, 30s or 30m; default 30s
+ *   soak [-t TIME] [-p PROCESSORS] [-s SEED]      TIME: 30, 30s, 30m or 8h; default 30s
  *
  * The time is cut into runs (weft_run) of some seconds, at 1, 2 and 4 processors in turn (or at PROCESSORS). A run consists of
  * rounds: all loads (soak.h) beside each other, each in a goroutine, and a check when they have ended: the goroutines are back to
@@ -176,7 +176,9 @@ static int64_t parse_time(const char *text)
 {
     char *end;
     double number = strtod(text, &end);
-    if (strcmp(end, "m") == 0)
+    if (strcmp(end, "h") == 0)
+        number *= 3600;
+    else if (strcmp(end, "m") == 0)
         number *= 60;
     else if (*end != 0 && strcmp(end, "s") != 0)
         number = 0;
