@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { N_MAX = 1000000000, GRAIN_NS = 100000, GRAIN_MAX = 10000 };
 
@@ -44,6 +45,18 @@ void bench_reset_timer(struct bench *b)
 void bench_skip(struct bench *b, const char *reason)
 {
     b->skipped = reason;
+}
+
+void bench_report(struct bench *b, const char *unit, double value)
+{
+    b->metrics[b->metrics[0].unit ? 1 : 0] = (struct bench_metric){unit, value};
+}
+
+int64_t bench_cpu(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return now.tv_sec * WEFT_SECOND + now.tv_nsec;
 }
 
 /* --- parallel cases --- */
@@ -98,6 +111,7 @@ static void run_n(const struct bench_case *c, struct bench *b, int64_t n)
 {
     b->n = n;
     b->parallelism = 1;
+    b->metrics[0].unit = b->metrics[1].unit = NULL;
     b->elapsed = 0;
     b->started = weft_now();
     c->run(b);
@@ -119,6 +133,8 @@ static int64_t predict(int64_t goal, const struct bench *b)
 
 static void measure_main(const struct bench_case *c, struct bench *b, int64_t benchtime, int64_t iterations)
 {
+    if (iterations == 0)
+        iterations = c->iterations;
     run_n(c, b, iterations > 0 ? iterations : 1);
     if (iterations > 0)
         return;
@@ -128,10 +144,11 @@ static void measure_main(const struct bench_case *c, struct bench *b, int64_t be
 
 struct bench_result bench_measure(const struct bench_case *c, int procs, int64_t benchtime, int64_t iterations)
 {
-    struct bench b = {.procs = procs, .started = -1};
+    struct bench b = {.procs = procs, .size = c->size, .started = -1};
     /* As in Go, the benchmark has a goroutine of its own, and the main one waits. */
     weft_waitgroup wg = WEFT_WAITGROUP_INIT;
     weft_waitgroup_go(&wg, measure_main, c, &b, benchtime, iterations);
     weft_waitgroup_wait(&wg);
-    return (struct bench_result){.ns = (double)b.elapsed / (double)b.n, .n = b.n, .skipped = b.skipped};
+    return (struct bench_result){
+        .ns = (double)b.elapsed / (double)b.n, .n = b.n, .skipped = b.skipped, .metrics = {b.metrics[0], b.metrics[1]}};
 }

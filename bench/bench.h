@@ -15,26 +15,38 @@
 #include <stdatomic.h>
 #include <weft.h>
 
+/* A figure beside the time per operation; Go's b.ReportMetric. */
+struct bench_metric {
+    const char *unit;
+    double value;
+};
+
 struct bench {
     int64_t n;           /* how often to do the operation */
     int procs;           /* weft_procs of this run */
     int parallelism;     /* goroutines per processor of bench_run_parallel; a case may raise it before */
+    int64_t size;        /* the case's, where it has one: goroutines, slots, cases of a select (growth.c) */
     const char *skipped; /* by bench_skip: why */
     /* --- the harness's own --- */
     int64_t started; /* weft_now when the timer was last started, or -1 while it stands */
     int64_t elapsed; /* ns up to then */
     int64_t previous_n, previous_elapsed;
+    struct bench_metric metrics[2];
 };
 
 struct bench_case {
     const char *name; /* Go's, without "Benchmark"; a sub-benchmark after a slash */
     void (*run)(struct bench *b);
     const char *go_package; /* where Go has it: "runtime", ..., "workload" (go/workload_test.go); NULL: only ours */
+    int64_t size;           /* for struct bench */
+    int64_t iterations;     /* above 0: one call of so many operations, since what has to be set up for it is large */
 };
 
 /* The groups: each table ends with a case without a name. */
 extern const struct bench_case bench_chan[];
 extern const struct bench_case bench_context[];
+extern const struct bench_case bench_growth[];
+extern const struct bench_case bench_jobs[];
 extern const struct bench_case bench_select[];
 extern const struct bench_case bench_spawn[];
 extern const struct bench_case bench_sync[];
@@ -46,6 +58,7 @@ struct bench_result {
     double ns;
     int64_t n;
     const char *skipped;
+    struct bench_metric metrics[2];
 };
 
 /* Run a case until one call takes at least benchtime ns, or, if iterations is above 0, one call of so many operations;
@@ -54,6 +67,12 @@ struct bench_result bench_measure(const struct bench_case *c, int procs, int64_t
 
 /* memory.c: park count goroutines, wake them, and print one line of figures; the body of a run. */
 int bench_parked(int64_t count);
+
+/* One more figure for the result; the last call's counts. */
+void bench_report(struct bench *b, const char *unit, double value);
+
+/* Processor time of all threads so far, ns. */
+int64_t bench_cpu(void);
 
 /* The case cannot be measured here, for the given reason; the caller returns at once. Go's b.Skip. */
 void bench_skip(struct bench *b, const char *reason);

@@ -286,5 +286,5 @@ const struct bench_case bench_chan[] = {
     {"ChanSem", semaphore, "runtime"},
     {"ChanCreation", creation, "runtime"},
     {"ChanPopular", popular, "runtime"},
-    {NULL, NULL, NULL},
+    {0},
 };

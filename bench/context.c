@@ -168,5 +168,5 @@ const struct bench_case bench_context[] = {
     {"CheckCanceled/Done", check_done, "context"},
     {"ContextCancelDone", context_cancel_done, "context"},
     {"DeepValueSameGoRoutine/depth=10", deep_value, "context"},
-    {NULL, NULL, NULL},
+    {0},
 };

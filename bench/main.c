@@ -8,7 +8,8 @@
  *   weft-bench --list                        every case: name, package of Go's benchmark (or -)
  *   weft-bench --procs 2 --parked 100000     memory.c
  *
- * A result is one line in the form that Go's testing prints: BenchmarkName-PROCS, iterations, ns/op; or, where a case
+ * A result is one line in the form that Go's testing prints: BenchmarkName-PROCS, iterations, ns/op, and further
+ * figures with their units; or, where a case
  * cannot be measured, "--- SKIP: BenchmarkName: why". Each measurement is a run of its own (weft_run). */
 #include "bench.h"
 
@@ -18,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct bench_case *const groups[] = {bench_chan, bench_select,  bench_spawn,   bench_sync,
-                                                  bench_time, bench_context, bench_workload};
+static const struct bench_case *const groups[] = {bench_chan,    bench_select,   bench_spawn, bench_sync,  bench_time,
+                                                  bench_context, bench_workload, bench_jobs,  bench_growth};
 enum { GROUPS = sizeof groups / sizeof groups[0] };
 
 /* What one weft_run is to do. */
@@ -44,7 +45,10 @@ static int app(int argc, char **argv)
         printf("Benchmark%s", job.c->name);
     else
         printf("Benchmark%s-%d", job.c->name, job.procs);
-    printf("\t%lld\t%.4g ns/op\n", (long long)result.n, result.ns);
+    printf("\t%lld\t%.4g ns/op", (long long)result.n, result.ns);
+    for (int i = 0; i < 2 && result.metrics[i].unit; i++)
+        printf("\t%.4g %s", result.metrics[i].value, result.metrics[i].unit);
+    printf("\n");
     return 0;
 }
 

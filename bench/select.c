@@ -165,5 +165,5 @@ const struct bench_case bench_select[] = {
     {"SelectAsyncContended", async_contended, "runtime"},
     {"SelectNonblock", nonblock, "runtime"},
     {"SelectProdCons", prod_cons, "runtime"},
-    {NULL, NULL, NULL},
+    {0},
 };

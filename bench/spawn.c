@@ -333,5 +333,5 @@ const struct bench_case bench_spawn[] = {
     {"WakeupParallelSpinning/0s", wakeup_spinning, "runtime"},
     {"WakeupParallelSyscall/0s", wakeup_syscall, "runtime"},
     {"Matmult", matmult, "runtime"},
-    {NULL, NULL, NULL},
+    {0},
 };

@@ -354,5 +354,5 @@ const struct bench_case bench_sync[] = {
     {"Cond32", cond_32, "sync"},
     {"Once", once, "sync"},
     {"Pool", pool, "sync"},
-    {NULL, NULL, NULL},
+    {0},
 };

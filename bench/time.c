@@ -214,5 +214,5 @@ const struct bench_case bench_time[] = {
     {"Reset/impl=chan", reset_chan, "time"},
     {"Ticker", ticker, "time"},
     {"AdjustTimers10000", adjust_timers_10000, "time"},
-    {NULL, NULL, NULL},
+    {0},
 };

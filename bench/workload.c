@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * workload.c - whole workloads, as other systems are compared by; go/workload_test.go has the same loops in Go.
+ * workload.c - whole workloads, as other systems are compared by; go/workload_test.go has the same loops in Go,
+ * peers/ in other systems.
  *
- * An operation is what the name counts: one task, one switch, one message, one hop; all of it for Skynet. */
+ * An operation is what the name counts: one task, one switch, one message, one hop; all of it for Skynet and
+ * the sieve. */
 #include "bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MANY = 1000, BATCH = 10000, RING = 503, LEAVES = 1000000 };
+enum { MANY = 1000, BATCH = 10000, RING = 503, LEAVES = 1000000, PRIMES = 2000, PRIME_MAX = 17389 };
 
 static void nothing(void)
 {
@@ -130,6 +132,24 @@ static void select_2(struct bench *b)
     weft_chan_free(c[1]);
 }
 
+static void select_8(struct bench *b)
+{
+    enum { WIDTH = 8 };
+    weft_chan(int64_t) c[WIDTH];
+    weft_waitgroup wg = WEFT_WAITGROUP_INIT;
+    for (int i = 0; i < WIDTH; i++) {
+        c[i] = weft_chan_make(int64_t, 0);
+        weft_waitgroup_go(&wg, send_all, b->n / WIDTH + 1, c[i]);
+    }
+    for (int64_t i = 0; i < WIDTH * (b->n / WIDTH + 1); i++)
+        weft_chan_select(weft_on_recv(c[0], NULL), weft_on_recv(c[1], NULL), weft_on_recv(c[2], NULL),
+                         weft_on_recv(c[3], NULL), weft_on_recv(c[4], NULL), weft_on_recv(c[5], NULL),
+                         weft_on_recv(c[6], NULL), weft_on_recv(c[7], NULL));
+    weft_waitgroup_wait(&wg);
+    for (int i = 0; i < WIDTH; i++)
+        weft_chan_free(c[i]);
+}
+
 /* The token counts down; who reads 0 or less hands it on once more, so that all end, the last without a send. */
 static void member(weft_chan(int64_t) in, weft_chan(int64_t) out)
 {
@@ -186,6 +206,46 @@ static void skynet(struct bench *b)
     weft_chan_free(c);
 }
 
+/* --- the sieve: a goroutine for each prime, which hands on what it does not divide --- */
+
+static void numbers(weft_chan(int64_t) out)
+{
+    for (int64_t i = 2; i <= PRIME_MAX; i++)
+        weft_chan_send(out, i);
+    weft_chan_close(out);
+}
+
+static void filter(int64_t prime, weft_chan(int64_t) in, weft_chan(int64_t) out)
+{
+    int64_t number;
+    while (weft_chan_recv(in, &number))
+        if (number % prime != 0)
+            weft_chan_send(out, number);
+    weft_chan_free(in);
+    weft_chan_close(out);
+}
+
+static void sieve(struct bench *b)
+{
+    for (int64_t turn = 0; turn < b->n; turn++) {
+        weft_chan(int64_t) c = weft_chan_make(int64_t, 0);
+        weft_waitgroup wg = WEFT_WAITGROUP_INIT;
+        weft_waitgroup_go(&wg, numbers, c);
+        int64_t prime, count = 0;
+        for (; weft_chan_recv(c, &prime); count++) {
+            weft_chan(int64_t) next = weft_chan_make(int64_t, 0);
+            weft_waitgroup_go(&wg, filter, prime, c, next);
+            c = next;
+        }
+        weft_waitgroup_wait(&wg);
+        weft_chan_free(c);
+        if (count != PRIMES) {
+            fprintf(stderr, "bench: the sieve found %lld primes\n", (long long)count);
+            exit(1);
+        }
+    }
+}
+
 /* --- eight that count under one mutex --- */
 
 struct counter {
@@ -213,16 +273,11 @@ static void mutex_8(struct bench *b)
 }
 
 const struct bench_case bench_workload[] = {
-    {"WorkSpawnJoin", spawn_join, "workload"},
-    {"WorkBatch10000", batch, "workload"},
-    {"WorkYield2", yield_2, "workload"},
-    {"WorkYield1000", yield_1000, "workload"},
-    {"WorkPingPong", ping_pong, "workload"},
-    {"WorkBuffered1to1", buffered_1, "workload"},
-    {"WorkBuffered4to4", buffered_4, "workload"},
-    {"WorkSelect2", select_2, "workload"},
-    {"WorkRing503", ring, "workload"},
-    {"WorkSkynet1000000", skynet, "workload"},
-    {"WorkMutex8", mutex_8, "workload"},
-    {NULL, NULL, NULL},
+    {"WorkSpawnJoin", spawn_join, "workload"},    {"WorkBatch10000", batch, "workload"},
+    {"WorkYield2", yield_2, "workload"},          {"WorkYield1000", yield_1000, "workload"},
+    {"WorkPingPong", ping_pong, "workload"},      {"WorkBuffered1to1", buffered_1, "workload"},
+    {"WorkBuffered4to4", buffered_4, "workload"}, {"WorkSelect2", select_2, "workload"},
+    {"WorkSelect8", select_8, "workload"},        {"WorkRing503", ring, "workload"},
+    {"WorkSkynet1000000", skynet, "workload"},    {"WorkSieve2000", sieve, "workload"},
+    {"WorkMutex8", mutex_8, "workload"},          {0},
 };

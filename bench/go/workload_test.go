@@ -13,6 +13,8 @@ const (
 	batchSize = 10000
 	ringSize  = 503
 	leaves    = 1000000
+	primes    = 2000
+	primeMax  = 17389
 )
 
 func nothing() {}
@@ -104,6 +106,30 @@ func BenchmarkWorkSelect2(b *testing.B) {
 	wg.Wait()
 }
 
+func BenchmarkWorkSelect8(b *testing.B) {
+	const width = 8
+	var c [width]chan int
+	n := b.N/width + 1
+	var wg sync.WaitGroup
+	for i := range c {
+		c[i] = make(chan int)
+		wg.Go(func() { sendAll(n, c[i]) })
+	}
+	for i := 0; i < width*n; i++ {
+		select {
+		case <-c[0]:
+		case <-c[1]:
+		case <-c[2]:
+		case <-c[3]:
+		case <-c[4]:
+		case <-c[5]:
+		case <-c[6]:
+		case <-c[7]:
+		}
+	}
+	wg.Wait()
+}
+
 func BenchmarkWorkRing503(b *testing.B) {
 	var c [ringSize]chan int
 	for i := range c {
@@ -147,6 +173,43 @@ func BenchmarkWorkSkynet1000000(b *testing.B) {
 		go sky(c, 0, leaves)
 		if <-c != leaves*(leaves-1)/2 {
 			b.Fatal("wrong sum")
+		}
+	}
+}
+
+func filter(prime int, in, out chan int) {
+	for number := range in {
+		if number%prime != 0 {
+			out <- number
+		}
+	}
+	close(out)
+}
+
+func BenchmarkWorkSieve2000(b *testing.B) {
+	for turn := 0; turn < b.N; turn++ {
+		c := make(chan int)
+		var wg sync.WaitGroup
+		first := c
+		wg.Go(func() {
+			for i := 2; i <= primeMax; i++ {
+				first <- i
+			}
+			close(first)
+		})
+		count := 0
+		for ; ; count++ {
+			prime, ok := <-c
+			if !ok {
+				break
+			}
+			in, out := c, make(chan int)
+			wg.Go(func() { filter(prime, in, out) })
+			c = out
+		}
+		wg.Wait()
+		if count != primes {
+			b.Fatal("wrong number of primes: ", count)
 		}
 	}
 }
