@@ -70,6 +70,24 @@ WEFT__NORETURN WEFT_API void weft_panic(const char *format, ...) __attribute__((
  *  Source: Go's runtime.Stack(buf, true), and what it does on SIGQUIT. */
 WEFT_API void weft_dump(int fd);
 
+/** weft_lock_thread - have the calling goroutine keep the kernel thread that it runs on: for libraries, and state of the kernel,
+ *  that belong to a thread (a graphics context, name spaces, affinity, thread-local variables).
+ *  Note: It nests: the goroutine keeps the thread until weft_unlock_thread was called as often. No other goroutine runs on it
+ *  meanwhile; goroutines that it starts have no part in it. One that ends without having unlocked ends its thread, whatever was done
+ *  to it, main's included, which is a thread of the runtime and not the one that called weft_run. Threads that
+ *  the runtime needs are never started from a locked one. Each park of a locked goroutine costs two switches of threads.
+ *  In a simulated run all goroutines have one thread anyway, so nothing happens.
+ *  Blocks: never. Callable from: goroutines; no effect in a plain thread, which is its own. Ordering: none.
+ *  Source: Go's runtime.LockOSThread. */
+WEFT_API void weft_lock_thread(void);
+
+/** weft_unlock_thread - undo one weft_lock_thread of the calling goroutine.
+ *  Note: The last one lets other goroutines run on the thread: what was changed of it should be as it was. Without a lock to undo
+ *  it does nothing.
+ *  Blocks: never. Callable from: goroutines; no effect in a plain thread. Ordering: none.
+ *  Source: Go's runtime.UnlockOSThread. */
+WEFT_API void weft_unlock_thread(void);
+
 /** weft_goid - the number of the calling goroutine: 1 for main, never used twice in a run.
  *  Blocks: never. Callable from: anywhere. Returns: the number, 0 in a plain thread.
  *  Source: the N of "goroutine N" in Go's traces. */

@@ -62,8 +62,8 @@ static void describe(struct entry *entry, const struct weft__goroutine_report *r
     char more[400] = "";
     if (reason != NULL && reason->describe != NULL)
         reason->describe(report->task->object, more, sizeof more);
-    snprintf(entry->what, sizeof entry->what, "%s%s%s", reason != NULL ? reason->text : report->state,
-             more[0] != 0 ? " " : "", more);
+    snprintf(entry->what, sizeof entry->what, "%s%s%s%s", reason != NULL ? reason->text : report->state,
+             more[0] != 0 ? " " : "", more, report->is_locked ? ", locked to its thread" : "");
 }
 
 static void take_frames(struct entry *entry, const struct weft__goroutine_report *report)

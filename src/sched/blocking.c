@@ -11,8 +11,9 @@
 
 static const struct weft__wait_reason in_section = {.text = "blocking call"};
 
-static bool has_work(struct processor *p)
+bool weft__leaves_work(struct processor *p)
 {
+    ASSERT(weft__lock_is_taken(&weft__rt.lock));
     return !runq_is_empty(&p->queue) || weft__load_relaxed(&weft__rt.global_count) > 0 || /* hints; under the lock */
            weft__timers_earliest() < weft__rt.timekeeper_until;
 }
@@ -29,7 +30,7 @@ void weft_blocking_begin(void)
     struct processor *p = m->p;
     weft__processor_release(m);
     weft__rt.blocked_count++;
-    bool work = has_work(p);
+    bool work = weft__leaves_work(p);
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     if (work)
         weft__wake_processor();

@@ -27,7 +27,8 @@ static bool report_one(struct goroutine *g, void *arg)
                                             .waiting = g->held && state == WEFT__WAITING,
                                             .suspended = g->held ? g->sp : NULL,
                                             .room = g->held ? (size_t)((char *)g->sp - g->stack_low) : 0,
-                                            .is_main = g->is_main};
+                                            .is_main = g->is_main,
+                                            .is_locked = weft__load_relaxed(&g->task.is_locked)}; /* for a text */
     return each->fn(&report, each->arg);
 }
 

@@ -38,6 +38,8 @@ bool weft__machine_discard(struct machine *m)
     struct processor *p = m->p;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     bool lost = weft__load_relaxed(&m->lost); /* under the lock */
+    if (m->locked != NULL && !m->ends)
+        weft__locked_forget(m->locked);
     if (!lost) {
         if (p != NULL)
             weft__processor_release(m);
@@ -73,7 +75,7 @@ static void *machine_main(void *arg)
     if (hooks != NULL)
         hooks->machine_start();
     for (;;) {
-        runnable r = weft__find_runnable(m);
+        runnable r = WEFT__UNLIKELY(m->locked != NULL) ? weft__locked_next(m) : weft__find_runnable(m);
         if (r == RUNNABLE_NONE)
             break;
         weft__resume_from_loop(m, r);
@@ -81,7 +83,10 @@ static void *machine_main(void *arg)
     if (hooks != NULL)
         hooks->machine_stop();
     current = NULL;
+    bool amid_a_run = m->ends;
     (void)weft__machine_discard(m);
+    if (amid_a_run)
+        weft__check_deadlock(); /* all the others may be idle */
     return NULL;
 }
 

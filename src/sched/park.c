@@ -66,18 +66,48 @@ static struct goroutine *take(struct machine *m, runnable r)
     return g;
 }
 
-/* Leave from (NULL: the scheduler loop) for to (NULL: the scheduler loop). Returns on from's next turn. */
+/* Leave from (NULL: the scheduler loop) for to (NULL: the scheduler loop). Returns on from's next turn. Without extras, or if
+ * there were none when it was called. */
 static inline void switch_to(struct machine *m, struct goroutine *from, struct goroutine *to)
 {
     m->g = to;
     if (to != NULL)
         set_state(to, WEFT__RUNNING);
-    if (WEFT__UNLIKELY(weft__tools_active))
+    m = weft__arch_switch(from != NULL ? &from->sp : &m->sp, to != NULL ? to->sp : m->sp, m);
+    weft__finish_switch(m);
+}
+
+static __attribute__((noinline)) void switch_with_extras(struct machine *m, struct goroutine *from,
+                                                         struct goroutine *to)
+{
+    m->g = to;
+    if (to != NULL)
+        set_state(to, WEFT__RUNNING);
+    if (weft__tools_active)
         weft__tools_leave(&m->tools, from, to, false);
     m = weft__arch_switch(from != NULL ? &from->sp : &m->sp, to != NULL ? to->sp : m->sp, m);
-    if (WEFT__UNLIKELY(weft__tools_active))
+    if (weft__tools_active)
         weft__tools_arrive(&m->tools, from);
     weft__finish_switch(m);
+}
+
+/* relaxed: a goroutine that makes a bit necessary sets it before it can be found in a queue. */
+static inline bool has_extras(void)
+{
+    return WEFT__UNLIKELY(weft__load_relaxed(&weft__extras) != 0);
+}
+
+/* Where the thread belongs to g, nobody else runs on it; and a goroutine that has a thread of its own is not resumed here: it
+ * goes back, for the loop to find and to hand over. */
+static __attribute__((noinline)) void suspend_with_extras(struct machine *m, struct goroutine *g)
+{
+    runnable r = m->p != NULL && m->locked == NULL ? weft__next_local(m->p) : RUNNABLE_NONE;
+    if (r != RUNNABLE_NONE && !runnable_is_spawn(r) &&
+        weft__load_relaxed(&runnable_goroutine(r)->task.is_locked)) { /* it came through a queue */
+        weft__make_runnable(r);
+        r = RUNNABLE_NONE;
+    }
+    switch_with_extras(m, g, r != RUNNABLE_NONE ? take(m, r) : NULL);
 }
 
 void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg)
@@ -87,12 +117,19 @@ void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state stat
                         commit); /* published by the state, and for attention by the gate's closer (gate.c) */
     set_state(g, state);
     weft__fence_compiler();
+    if (has_extras()) {
+        suspend_with_extras(m, g);
+        return;
+    }
     runnable r = m->p != NULL ? weft__next_local(m->p) : RUNNABLE_NONE;
     switch_to(m, g, r != RUNNABLE_NONE ? take(m, r) : NULL);
 }
 
 void weft__resume_from_loop(struct machine *m, runnable r)
 {
+    bool extras = has_extras();
+    if (extras && weft__locked_elsewhere(m, r))
+        return;
     weft__gate_pass(m);
     struct goroutine *g = take(m, r);
     if (g == NULL) {
@@ -100,7 +137,10 @@ void weft__resume_from_loop(struct machine *m, runnable r)
         return;
     }
     weft__store_release(&m->away, true); /* pairs with the end of a run, which need not wait for it from here on */
-    switch_to(m, NULL, g);
+    if (extras)
+        switch_with_extras(m, NULL, g);
+    else
+        switch_to(m, NULL, g);
     weft__store_release(&m->away, false);
 }
 

@@ -154,7 +154,14 @@ static void stop_machines(void)
         m->idle_next = idle;
         idle = m;
     }
+    for (m = weft__rt.machines; m != NULL; m = m->next)
+        if (m->waits) { /* for its locked goroutine. It ends under this lock */
+            m->waits = false;
+            weft__rt.locked_count--;
+            weft__machine_wake(m);
+        }
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    weft__drop_machines();
     while (idle != NULL) {
         m = idle;
         idle = m->idle_next; /* once woken the machine may be gone */
@@ -300,7 +307,7 @@ static int open_run(const struct weft__sim_settings *sim, struct machine **first
                                                                  : procs_default()); /* published by running */
         weft__sim_begin(sim);
         weft__rt.busy = weft__rt.stuck = 0;
-        weft__rt.machine_count = weft__rt.idle_count = weft__rt.blocked_count = 0;
+        weft__rt.machine_count = weft__rt.idle_count = weft__rt.blocked_count = weft__rt.locked_count = 0;
         weft__rt.idle_processors = NULL;
         weft__rt.idle_machines = weft__rt.machines = NULL;
         weft__rt.global_first = RUNNABLE_NONE;
@@ -310,6 +317,7 @@ static int open_run(const struct weft__sim_settings *sim, struct machine **first
         weft__store_relaxed(&weft__rt.global_count, 0u); /* all of these: published by running */
         weft__store_relaxed(&weft__rt.processor_count, 0u);
         weft__store_relaxed(&weft__rt.machines_alive, 0u);
+        weft__store_relaxed(&weft__rt.to_start, NULL);
         weft__store_relaxed(&weft__rt.spinning, 0);
         weft__store_relaxed(&weft__rt.next_id, 2u);
         weft__store_relaxed(&weft__rt.born_outside, 0);

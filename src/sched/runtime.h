@@ -86,6 +86,13 @@ struct machine {
     WEFT__ATOMIC(uint32_t) wake; /* futex: 1 when there is something to do */
     struct machine *idle_next, *idle_previous; /* protected by runtime.lock */
     struct machine *next;                      /* all machines; protected by runtime.lock */
+    /* lock_thread.c. locked: the goroutine that has this thread to itself; the owner writes, under runtime.lock. */
+    struct goroutine *locked;
+    uint32_t locks;                /* owner only: how often it was locked and not unlocked */
+    bool ends;                     /* owner only: the goroutine ended so; the thread will, too */
+    bool waits;                    /* protected by runtime.lock: asleep until the goroutine is to run */
+    struct processor *handed;      /* protected by runtime.lock: to run it with */
+    struct weft__owned locked_end; /* in the goroutine's list */
     struct tools_machine tools;
 };
 
@@ -105,6 +112,8 @@ struct runtime {
     struct machine *idle_machines;                     /* protected by lock, newest first */
     struct machine *machines;                          /* protected by lock */
     uint32_t machine_count, idle_count, blocked_count; /* protected by lock; lost ones are not counted */
+    uint32_t locked_count;                             /* as these: those that wait for their locked goroutine */
+    WEFT__ATOMIC(struct machine *) to_start;           /* written under lock: whose threads the watchdog starts */
     WEFT__ATOMIC(uint32_t) machines_alive;             /* futex: weft_run waits for zero */
     int64_t start_after;      /* protected by lock: no thread is asked for before; 0: none was refused */
     uint32_t start_failures;  /* in a row; protected by lock */
@@ -146,12 +155,17 @@ void weft__make_runnable(runnable r);
 void weft__put_tail(struct processor *p, runnable r);
 
 /* schedule.c */
-runnable weft__find_runnable(struct machine *m); /* NONE: the machine's thread has to end */
+runnable weft__find_runnable(struct machine *m);            /* NONE: the machine's thread has to end */
+void weft__idle_push(struct machine *m);                    /* under runtime.lock; then, without it: */
+bool weft__idle_wait(struct machine *m, bool was_spinning); /* false: the run is over */
+void weft__check_deadlock(void);
 
 /* wake.c */
 bool weft__work_somewhere(void);                                  /* that a machine which goes looking would find */
 void weft__inject(runnable first, runnable last, uint32_t count); /* chain to the global queue, and wake */
 void weft__wake_processor(void);                                  /* if there is room: one more machine goes looking */
+void weft__start_machines(void);                                  /* the watchdog: those of to_start */
+void weft__drop_machines(void);                                   /* the end of the run: as they were not started */
 static inline void weft__wake_for(struct processor *p)
 {
     /* relaxed: a wake that is missed here is made up for by the watchdog; the owner itself will run what it queued. */
@@ -169,6 +183,17 @@ struct machine *weft__idle_pop(void);
 runnable weft__global_take_one(void);
 void weft__global_put(runnable first, runnable last, uint32_t count);
 bool weft__can_nothing_happen(void);
+
+/* lock_thread.c */
+/* The loop of a machine whose thread belongs to a goroutine: that one, when it is its turn; NONE: the thread has to end. */
+runnable weft__locked_next(struct machine *m);
+/* The loop has found r: true if it was handed to the machine whose thread it needs; m is without a processor then. */
+bool weft__locked_elsewhere(struct machine *m, runnable r);
+void weft__locked_forget(struct goroutine *g); /* under runtime.lock: the run is over */
+
+/* blocking.c */
+bool weft__leaves_work(
+    struct processor *p); /* under runtime.lock: there is something to do for it when it is given up */
 
 /* machine.c */
 struct machine *weft__machine_new(struct processor *p, bool spinning); /* under runtime.lock; NULL without memory */

@@ -56,6 +56,7 @@ struct weft__task {
     struct weft__locals *locals;       /* owner only: goroutine-local values (local.c), or NULL */
     uint32_t exits;                    /* owner only: weft_exit calls under way (a deferred call may make another) */
     bool is_thread;                    /* immutable: a plain thread, not a goroutine */
+    WEFT__ATOMIC(bool) is_locked;      /* it has its thread to itself (lock_thread.c); owner writes, reports read */
 };
 
 /* A panic whose deferred calls are running. */
@@ -207,6 +208,7 @@ struct weft__goroutine_report {
     void *suspended;   /* stack pointer to walk from (weft__arch_inspect); NULL while it runs */
     size_t room;       /* bytes of the stack below that */
     bool is_main;
+    bool is_locked; /* it keeps its thread */
 };
 void weft__goroutines_each(bool (*fn)(const struct weft__goroutine_report *report, void *arg), void *arg);
 

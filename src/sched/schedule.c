@@ -4,8 +4,8 @@
  *
  * A machine that stops spinning drops the count first and then looks at every queue once more (both seq_cst).
  * Spinning machines are at most half of the busy processors, and at least one may.
- * Deadlock: the last machine that goes idle, under runtime.lock, sees every other idle and none in a blocking section,
- * nothing queued and no timer that somebody waits for. Tasks on their way from a waker's hands to a queue are never lost to
+ * Deadlock: the last machine that goes idle, under runtime.lock, sees every other idle (or waiting for the goroutine that has
+ * its thread) and none in a blocking section, nothing queued and no timer that somebody waits for. Tasks on their way from a waker's hands to a queue are never lost to
  * it: the waker is a busy machine, or a plain thread, which counts as alive. */
 #include "port/port.h"
 #include "sched/sim.h"
@@ -130,8 +130,9 @@ void weft__processor_release(struct machine *m)
     m->p = NULL;
 }
 
-static void idle_push(struct machine *m)
+void weft__idle_push(struct machine *m)
 {
+    ASSERT(weft__lock_is_taken(&weft__rt.lock));
     m->assigned = false;
     weft__store_relaxed(&m->wake, 0u); /* under the lock; wakers store it after they took the machine off the list */
     m->idle_previous = NULL;
@@ -168,8 +169,8 @@ struct machine *weft__idle_pop(void)
 bool weft__can_nothing_happen(void)
 {
     ASSERT(weft__lock_is_taken(&weft__rt.lock));
-    if (weft__rt.idle_count != weft__rt.machine_count || weft__rt.blocked_count > 0 || weft__rt.busy > 0 ||
-        weft__rt.global_first != RUNNABLE_NONE || weft__timers_alive() > 0 ||
+    if (weft__rt.idle_count + weft__rt.locked_count != weft__rt.machine_count || weft__rt.blocked_count > 0 ||
+        weft__rt.busy > 0 || weft__rt.global_first != RUNNABLE_NONE || weft__timers_alive() > 0 ||
         weft__load_seq(&weft__rt.stopping) != 0) /* pairs with the main function's end */
         return false;
     uint32_t count = weft__load_acquire(&weft__rt.processor_count);
@@ -334,7 +335,7 @@ static bool come_back(struct machine *m, bool spinning)
     return got;
 }
 
-static void check_deadlock(void)
+void weft__check_deadlock(void)
 {
     lock();
     bool dead = weft__can_nothing_happen();
@@ -394,8 +395,14 @@ static bool go_idle(struct machine *m)
     /* Before it is in the list: from then on it is for the one who takes m off to say that it spins (a waker that had won its CAS
      * before m began to spin), and that one's count must not be forgotten. */
     m->spinning = false;
-    idle_push(m);
+    weft__idle_push(m);
     unlock();
+    return weft__idle_wait(m, was_spinning);
+}
+
+/* m is in the idle list, without a processor: until it has one again. */
+bool weft__idle_wait(struct machine *m, bool was_spinning)
+{
     if (was_spinning)
         weft__add_seq(&weft__rt.spinning, -1); /* then look again: pairs with wake_processor's CAS */
     if (weft__work_somewhere() && come_back(m, true))
@@ -408,7 +415,7 @@ static bool go_idle(struct machine *m)
         until = NEVER; /* somebody else looks after it */
     unlock();
     if (until == NEVER)
-        check_deadlock();
+        weft__check_deadlock();
     sleep_idle(m, until);
     if (until != NEVER)
         stop_keeping_time(until);

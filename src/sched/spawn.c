@@ -446,6 +446,12 @@ static void give_up_values(struct goroutine *g)
 
 void weft__goroutine_forget(struct goroutine *g)
 {
+    if (WEFT__UNLIKELY(
+            weft__load_relaxed(&g->task.is_locked))) { /* to a machine that was lost; looked at again below */
+        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+        weft__locked_forget(g);
+        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    }
     weft__locals_forget(&g->task);
     release_owned(g);
 }
@@ -496,6 +502,15 @@ static void commit_free(void *arg)
     weft__stack_credit_give(cache);
 }
 
+/* Whether the stack may go on with another goroutine: tools want to see each, and a thread may have to end with its own. */
+static inline bool may_renew(const struct machine *m, const struct goroutine *g)
+{
+    if (WEFT__UNLIKELY(weft__load_relaxed(&weft__extras) != 0) &&
+        (weft__tools_active || m->locked != NULL)) /* own bits */
+        return false;
+    return !g->own_stack;
+}
+
 /* The goroutine has ended. If a spawn record is next, it moves in here: true. Otherwise this does not return. */
 static bool end_or_renew(struct goroutine *g)
 {
@@ -503,7 +518,7 @@ static bool end_or_renew(struct goroutine *g)
     struct processor *p = m->p;
     if (WEFT__LIKELY(p != NULL)) {
         weft__store_relaxed(&p->born_minus_dead, weft__load_relaxed(&p->born_minus_dead) - 1); /* own variable */
-        if (!weft__tools_active && !g->own_stack) {
+        if (may_renew(m, g)) {
             weft__store_relaxed(&m->commit, weft__commit_nothing); /* a choice is under way: see gate.c */
             weft__fence_compiler();
             runnable r = weft__next_local(p);

@@ -28,6 +28,7 @@ WEAK void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bot
 WEAK void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old);
 WEAK void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
 
+WEFT__ATOMIC(uint32_t) weft__extras;
 bool weft__tools_active, weft__tools_threads;
 static bool has_tsan, has_asan, tools_known;
 
@@ -40,6 +41,8 @@ void weft__tools_init(void)
     has_asan = __sanitizer_start_switch_fiber != NULL && __asan_unpoison_memory_region != NULL;
     weft__tools_threads = has_tsan;
     weft__tools_active = has_tsan || has_asan;
+    if (weft__tools_active)
+        weft__or_acq_rel(&weft__extras, EXTRA_TOOLS); /* published by the start of the machines */
 }
 
 void weft__tools_machine_init(struct tools_machine *machine)

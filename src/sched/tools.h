@@ -3,7 +3,7 @@
  * tools.h - what the sanitizers and Valgrind are told: every stack and every switch.
  *
  * The library need not be built with a sanitizer for that: the interfaces are weak references, which the program's own
- * sanitizer runtime fills in. In a program without one they are null, and a switch pays one test of weft__tools_active. */
+ * sanitizer runtime fills in. In a program without one they are null, and a switch pays one test of weft__extras. */
 #ifndef WEFT_SCHED_TOOLS_H
 #define WEFT_SCHED_TOOLS_H
 
@@ -16,6 +16,12 @@ struct tools_machine {
     const void *stack_low;
     size_t stack_size;
 };
+
+/* What makes a switch more than a switch: 0, or EXTRA_ bits, which are only ever added. Those of tools are there before the
+ * first run's first switch, so that the two halves of a switch agree about them. */
+extern WEFT__ATOMIC(uint32_t) weft__extras;
+#define EXTRA_TOOLS 1u
+#define EXTRA_LOCKED 2u /* some goroutine has locked its thread */
 
 extern bool weft__tools_active;  /* immutable after the first run's start */
 extern bool weft__tools_threads; /* TSan is there: it has a thread of its own */

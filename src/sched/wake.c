@@ -123,10 +123,38 @@ static struct machine *machine_for_work(bool *idle, int *error)
     return m;
 }
 
+/* A new thread inherits what its creator has changed of itself (its processors, its name spaces, its scheduling class). A goroutine
+ * that has locked its thread most likely did that because it changes such things: the watchdog's thread, in which nothing of the
+ * program runs, starts the new one instead. */
+static bool is_changed_thread(void)
+{
+    struct machine *self = weft__machine();
+    return self != NULL && self->locked != NULL;
+}
+
+static void leave_to_watchdog(struct machine *m)
+{
+    lock();
+    bool open = is_open(); /* afterwards nobody looks at the list any more */
+    if (open) {
+        m->idle_next = weft__load_relaxed(&weft__rt.to_start); /* under the lock */
+        weft__store_relaxed(&weft__rt.to_start, m);            /* as above */
+    }
+    unlock();
+    if (open)
+        weft__watchdog_wake();
+    else
+        (void)weft__machine_discard(m);
+}
+
 /* A thread for it, asked for once: the caller may be a goroutine, or a timer under its heap's lock, and has no time.
  * Otherwise later, and then by whoever wants one: the watchdog, if nobody else does. */
 static int start_for_work(struct machine *m)
 {
+    if (is_changed_thread()) {
+        leave_to_watchdog(m);
+        return 0;
+    }
     int error = weft__machine_start(m, false);
     lock();
     if (error != 0) {
@@ -137,6 +165,18 @@ static int start_for_work(struct machine *m)
     }
     unlock();
     return error;
+}
+
+/* A machine did not come, on which others may have relied. There is none to be started for a while, so that this ends; but one
+ * that has gone idle meanwhile can do it. */
+static void do_without(int error)
+{
+    say_no_thread(error);
+    lock();
+    bool again = is_open() && weft__work_somewhere();
+    unlock();
+    if (again)
+        weft__wake_processor();
 }
 
 void weft__wake_processor(void)
@@ -158,14 +198,35 @@ void weft__wake_processor(void)
         weft__machine_wake(m);
     else if (m != NULL && (error = start_for_work(m)) != 0)
         weft__add_seq(&weft__rt.spinning, -1);
-    if (error == 0) /* spinning is the machine's now, if there is one */
-        return;
-    say_no_thread(error);
-    /* Others may have relied on the machine that did not come. There is none to be started for a while, so that this ends;
-     * but one that has gone idle meanwhile can do it. */
+    if (error != 0) /* else spinning is the machine's now, if there is one */
+        do_without(error);
+}
+
+/* Under no lock. NULL: nobody waits for its thread. */
+static struct machine *take_to_start(void)
+{
+    if (weft__load_relaxed(&weft__rt.to_start) == NULL) /* who puts one there wakes the watchdog afterwards */
+        return NULL;
     lock();
-    bool again = is_open() && weft__work_somewhere();
+    struct machine *m = weft__load_relaxed(&weft__rt.to_start); /* under the lock, as its writers */
+    if (m != NULL)
+        weft__store_relaxed(&weft__rt.to_start, m->idle_next);
     unlock();
-    if (again)
-        weft__wake_processor();
+    return m;
+}
+
+void weft__start_machines(void)
+{
+    int error;
+    for (struct machine *m; (m = take_to_start()) != NULL;)
+        if ((error = start_for_work(m)) != 0) {
+            weft__add_seq(&weft__rt.spinning, -1); /* as in wake_processor */
+            do_without(error);
+        }
+}
+
+void weft__drop_machines(void)
+{
+    for (struct machine *m; (m = take_to_start()) != NULL;)
+        (void)weft__machine_discard(m);
 }

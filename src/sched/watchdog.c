@@ -7,7 +7,7 @@
  *   - for STUCK_AFTER with work waiting anywhere: counts it as stuck, which makes room for one more processor, and
  *     wakes a machine for it. The stuck machine loses nothing but what thieves take; when it is back, the surplus retires.
  * It also: ends a time slice that run-next hand-offs have kept for SLICE (P-02); sees to overdue timers nobody looks at;
- * gives back cold stacks; reports the deadlock that the last idle machine has found; and sees to SIGQUIT.
+ * gives back cold stacks; starts the threads that a changed thread should not; reports the deadlock that the last idle machine has found; and sees to SIGQUIT.
  *
  * The pause between ticks grows from TICK_MIN while nothing has to be done: to TICK_ROOM while there is room for
  * more machines (a waiting run-next should be seen), to TICK_MAX otherwise; all idle for SETTLE, it sleeps until it is
@@ -244,6 +244,7 @@ void weft__watchdog_loop(void)
         if (weft__load_seq(&weft__rt.stopping) != 0) /* pairs with the main function's end: it wakes us after */
             return;
         see_to_quit();
+        weft__start_machines();
         if (weft__gate_is_closed()) { /* who waits at it is not stuck */
             weft__port_futex_wait((uint32_t *)&weft__rt.watchdog_word, word, TICK_ROOM);
             continue;
