@@ -62,7 +62,9 @@ static void free_it(void)
     chan_free(shared);
 }
 
-static void nothing(void) {}
+static void nothing(void)
+{
+}
 
 static void *write_and_close(void *unused)
 {

@@ -23,10 +23,14 @@ void weft_blocking_begin(void)
     struct machine *m = weft__machine();
     if (m == NULL || m->g == NULL || m->sections++ > 0 || m->p == NULL || weft__sim_is_on())
         return; /* a simulation stands still meanwhile */
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    if (WEFT__UNLIKELY(weft__machine_is_lost(m))) { /* its processor is nothing to hand on */
+        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+        return;
+    }
     m->g->task.reason = &in_section;
     m->g->task.object = NULL;
     weft__store_release(&m->g->state, WEFT__BLOCKED); /* for reports */
-    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     struct processor *p = m->p;
     weft__processor_release(m);
     weft__rt.blocked_count++;
@@ -51,8 +55,10 @@ void weft_blocking_end(void)
     struct goroutine *g = m->g;
     bool in_time = false;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    weft__rt.blocked_count--;
-    if (!weft__load_relaxed(&m->lost) && weft__load_relaxed(&weft__rt.stopping) == 0 && /* written under the lock */
+    bool lost = weft__machine_is_lost(m);
+    if (!lost)
+        weft__rt.blocked_count--;                               /* else the count is a later run's */
+    if (!lost && weft__load_relaxed(&weft__rt.stopping) == 0 && /* written under the lock */
         (m->p = weft__processor_acquire(m)) != NULL)
         in_time = true;
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
@@ -61,7 +67,7 @@ void weft_blocking_end(void)
         weft__store_release(&g->state, WEFT__RUNNING); /* for reports */
         return;
     }
-    weft__suspend(m, g, WEFT__RUNNABLE, weft__load_acquire(&m->lost) ? weft__commit_nothing : commit_to_global, g);
+    weft__suspend(m, g, WEFT__RUNNABLE, lost ? weft__commit_nothing : commit_to_global, g);
 }
 
 uint32_t weft__sections(void)

@@ -71,7 +71,8 @@ static struct machine *machine_for(const struct goroutine *g)
 void weft__locked_forget(struct goroutine *g)
 {
     ASSERT(weft__lock_is_taken(&weft__rt.lock));
-    if (!weft__load_relaxed(&g->task.is_locked)) /* the end of the run and a lost machine's both come here, under the lock */
+    if (!weft__load_relaxed(
+            &g->task.is_locked)) /* the end of the run and a lost machine's both come here, under the lock */
         return;
     (void)unlink_machine(g);
     weft__store_relaxed(&g->task.is_locked, false);
@@ -149,7 +150,7 @@ runnable weft__locked_next(struct machine *m)
     if (!give_up_processor(m, &sleeps) || m->ends)
         return RUNNABLE_NONE;
     if (sleeps) {
-        weft__check_deadlock(); /* it may be the last one that was at work */
+        weft__check_deadlock();                   /* it may be the last one that was at work */
         while (weft__load_acquire(&m->wake) == 0) /* pairs with machine_wake */
             weft__port_futex_wait((uint32_t *)&m->wake, 0, -1);
     }

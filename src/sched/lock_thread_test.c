@@ -625,7 +625,8 @@ START_TEST(g05_deadlock_is_seen)
 {
     for (int argc = 1; argc <= 2; argc++) {
         struct test_child child = test_child(deadlock, &argc, 60);
-        test_child_check(child, 2, "all goroutines are asleep - deadlock!.*chan receive [^\n]*, locked to its thread\\]");
+        test_child_check(child, 2,
+                         "all goroutines are asleep - deadlock!.*chan receive [^\n]*, locked to its thread\\]");
         test_child_free(&child);
     }
 }
@@ -678,7 +679,7 @@ START_TEST(g05_cut_off_by_the_end)
         ck_assert_int_eq(weft_run(cut_off_app, lost ? 2 + i / 10 % 2 : i % 2, (char **)&never), 0);
         atomic_store(&stop, 1);
         chan_free(never);
-        if (i % 20 != 9) /* else they come back in a later run */
+        if (i % 20 != 9)                                            /* else they come back in a later run */
             while (weft__load_acquire(&weft__rt.lost_machines) > 0) /* pairs with its decrement */
                 usleep(100);
     }

@@ -32,38 +32,46 @@ static void unlink_from(struct machine **list, struct machine *m)
     *list = m->next;
 }
 
+/* Its run has ended without it: what is left with it goes where a run's end would have put it. */
+static void discard_lost(struct machine *m)
+{
+    struct processor *p = m->p;
+    if (p != NULL) {
+        weft__lost_empty(p);
+        weft__stack_cache_flush(&p->stacks);
+    }
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    unlink_from(&weft__rt.lost, m);
+    if (p != NULL)
+        weft__spawn_cache_flush(p);
+    weft__processor_retire(p);
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    weft__port_free(m);
+    weft__add_relaxed(&weft__rt.lost_machines, -1u); /* a count for the number of threads */
+}
+
 /* The machine's last step. One that its run has gone on without takes its processor with it: true. */
 bool weft__machine_discard(struct machine *m)
 {
-    struct processor *p = m->p;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    bool lost = weft__load_relaxed(&m->lost); /* under the lock */
+    bool lost = weft__machine_is_lost(m);
     if (m->locked != NULL && !m->ends)
         weft__locked_forget(m->locked);
     if (!lost) {
-        if (p != NULL)
+        if (m->p != NULL)
             weft__processor_release(m);
         weft__rt.machine_count--;
         unlink_from(&weft__rt.machines, m);
         weft__port_free(m);
         /* Before the lock is let go: once this machine is on no list, the run may be over and the next one count anew. */
         weft__add_acq_rel(&weft__rt.machines_alive, -1u); /* pairs with stop_machines' load */
-    } else {
-        unlink_from(&weft__rt.lost, m);
-        if (p != NULL)
-            weft__spawn_cache_flush(p);
-        weft__port_free(m);
     }
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    if (lost) {
-        if (p != NULL)
-            weft__stack_cache_flush(&p->stacks);
-        weft__port_free(p);
-        weft__add_relaxed(&weft__rt.lost_machines, -1u); /* a count for the number of threads */
-        return true;
-    }
-    weft__port_futex_wake((uint32_t *)&weft__rt.machines_alive, 1);
-    return false;
+    if (lost)
+        discard_lost(m);
+    else
+        weft__port_futex_wake((uint32_t *)&weft__rt.machines_alive, 1);
+    return lost;
 }
 
 static void *machine_main(void *arg)

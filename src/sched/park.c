@@ -41,10 +41,14 @@ static bool is_time_for_slow_path(struct processor *p, uint32_t tick)
 
 runnable weft__next_local(struct processor *p)
 {
-    uint32_t tick = weft__load_relaxed(&p->tick) + 1;           /* own variable */
-    weft__store_relaxed(&p->tick, tick);                        /* the watchdog only compares it */
-    if (WEFT__UNLIKELY(weft__load_relaxed(&p->attention) != 0)) /* acted on under lock, later */
+    uint32_t tick = weft__load_relaxed(&p->tick) + 1;       /* own variable */
+    weft__store_relaxed(&p->tick, tick);                    /* the watchdog only compares it */
+    uint32_t attention = weft__load_relaxed(&p->attention); /* acted on under lock, later */
+    if (WEFT__UNLIKELY(attention != 0)) {
+        if ((attention & ATTENTION_STOP) != 0)
+            weft__lost_leaves(weft__machine());
         return RUNNABLE_NONE;
+    }
     if (tick % CLOCK_EVERY == 0 && is_time_for_slow_path(p, tick))
         return RUNNABLE_NONE;
     runnable r = runq_take_next(&p->queue);
@@ -101,7 +105,11 @@ static inline bool has_extras(void)
  * goes back, for the loop to find and to hand over. */
 static __attribute__((noinline)) void suspend_with_extras(struct machine *m, struct goroutine *g)
 {
-    runnable r = m->p != NULL && m->locked == NULL ? weft__next_local(m->p) : RUNNABLE_NONE;
+    runnable r = RUNNABLE_NONE;
+    if (m->p != NULL && m->locked == NULL)
+        r = weft__next_local(m->p);
+    else
+        weft__lost_leaves(m);
     if (r != RUNNABLE_NONE && !runnable_is_spawn(r) &&
         weft__load_relaxed(&runnable_goroutine(r)->task.is_locked)) { /* it came through a queue */
         weft__make_runnable(r);
@@ -121,7 +129,11 @@ void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state stat
         suspend_with_extras(m, g);
         return;
     }
-    runnable r = m->p != NULL ? weft__next_local(m->p) : RUNNABLE_NONE;
+    runnable r = RUNNABLE_NONE;
+    if (WEFT__LIKELY(m->p != NULL))
+        r = weft__next_local(m->p);
+    else
+        weft__lost_leaves(m);
     switch_to(m, g, r != RUNNABLE_NONE ? take(m, r) : NULL);
 }
 

@@ -5,8 +5,8 @@
  * End: the main function sets stopping and wakes the watchdog, which returns here. Idle machines are woken and end; busy ones
  * end at their next scheduling point. Those in their scheduler loop are waited for, however slow the system is: they use the
  * runtime. After GRACE the ones that are still away (their goroutine is in a blocking call, in a long computation) are given
- * up: they keep their goroutine's stack, their processor and their struct machine for ever, find ATTENTION_STOP or lost when
- * they come back, and end. All other goroutines are forgotten: their waiters are unlinked from the channels they wait on
+ * up: they keep their goroutine's stack, their processor and their struct machine until they come back, find ATTENTION_STOP
+ * or lost then, and end; what they do meanwhile is for nobody (lost.c). All other goroutines are forgotten: their waiters are unlinked from the channels they wait on
  * (reason->abandon), their stacks are free again. */
 #include <errno.h>
 #include <stdlib.h>
@@ -90,6 +90,8 @@ int weft_procs(int n)
         n = PROCS_MAX;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     bool running = weft__load_relaxed(&weft__rt.running) != 0; /* written under the lock */
+    if (weft__machine_is_lost(weft__machine())) /* its run is over, and another one's number not its own */
+        n = 0;
     int before = running ? weft__load_relaxed(&weft__rt.target) : procs_wanted;
     uint32_t count = weft__load_relaxed(&weft__rt.processor_count); /* under the lock */
     if (n >= 1) {
@@ -187,9 +189,7 @@ static bool lose_machines(void)
         m->next = weft__rt.lost;
         weft__rt.lost = m;
         if (m->p != NULL)
-            for (uint32_t i = 0; i < weft__load_relaxed(&weft__rt.processor_count); i++) /* under the lock */
-                if (weft__rt.processors[i] == m->p)
-                    weft__rt.processors[i] = NULL;
+            m->p->is_lost = true;
         weft__add_relaxed(&weft__rt.lost_machines, 1u); /* a count */
         any = true;
     }
@@ -233,9 +233,9 @@ static uint32_t take_processors(void)
 /* count: of processors. */
 static void tear_down(bool machines_lost, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (weft__rt.processors[i] != NULL)
-            weft__timers_clear(&weft__rt.processors[i]->timers);
+    for (uint32_t i = 0; i < count; i++) /* of lost machines, too: somebody else may own the timer */
+        weft__timers_clear(&weft__rt.processors[i]->timers);
+    weft__lost_sweep(); /* what they have made runnable would be dangling after this */
     weft__stack_each(abandon, &machines_lost);
     weft__lock_take(&weft__rt.lock,
                     WEFT__RANK_SCHED); /* a lost machine may be injecting, which now drops what it has */
@@ -245,15 +245,19 @@ static void tear_down(bool machines_lost, uint32_t count)
     weft__spawn_drop_chain(all);
     for (uint32_t i = 0; i < count; i++) {
         struct processor *p = weft__rt.processors[i];
-        if (p == NULL)
+        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED); /* a lost machine may be giving its records back */
+        weft__rt.processors[i] = NULL;
+        bool theirs = p->is_lost;
+        if (!theirs)
+            weft__spawn_cache_flush(p);
+        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+        if (theirs)
             continue;
         drop_records(&p->queue);
-        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED); /* a lost machine may be giving its records back */
-        weft__spawn_cache_flush(p);
-        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
         weft__stack_cache_flush(&p->stacks);
-        weft__port_free(p);
-        weft__rt.processors[i] = NULL;
+        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+        weft__processor_retire(p);
+        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     }
     weft__stack_reclaim_all(machines_lost);
 }
@@ -292,7 +296,7 @@ static int make_first(struct machine **first)
     *first = p != NULL ? weft__machine_new(p, false) : NULL;
     if (*first != NULL)
         return 0;
-    weft__port_free(p); /* nobody else knows of it yet */
+    weft__processor_retire(p); /* nobody else knows of it yet */
     return -ENOMEM;
 }
 

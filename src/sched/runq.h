@@ -108,6 +108,19 @@ static inline uint32_t runq_shed(struct runq *q, runnable *first, runnable *last
     return count;
 }
 
+/* Anyone: take one, run-next first. */
+static inline runnable runq_take(struct runq *q)
+{
+    runnable r = runq_take_next(q);
+    uint32_t head = weft__load_acquire(&q->head); /* pairs with other takers; the CAS checks it */
+    while (r == RUNNABLE_NONE && head != weft__load_acquire(&q->tail)) { /* pairs with runq_put: the slot is filled */
+        r = weft__load_relaxed(&q->ring[head % RUNQ_SIZE]);
+        if (!weft__cas_acq_rel(&q->head, &head, head + 1))
+            r = RUNNABLE_NONE;
+    }
+    return r;
+}
+
 /* Thief, owner of the empty queue to: move half of from's ring over and return one of them. */
 static inline runnable runq_steal(struct runq *from, struct runq *to)
 {

@@ -40,6 +40,7 @@ struct timer_heap {
     struct weft__timer *root;     /* protected by lock */
     WEFT__ATOMIC(int64_t) next;   /* when of the root, or NEVER; written under lock, read by anyone */
     WEFT__ATOMIC(uint32_t) alive; /* timers in the heap with keeps_alive; written under lock */
+    WEFT__ATOMIC(bool) closed;    /* its run has ended: nothing gets in; read under lock */
 };
 
 /* Free lists of spawn records: owner only. */
@@ -50,6 +51,7 @@ struct spawn_cache {
 
 struct machine;
 
+/* Type-stable, as a timer may still name a heap whose run has ended: it goes to runtime.spare_processors, never to the heap. */
 struct processor {
     struct runq queue;
     WEFT__ATOMIC(uint32_t) attention; /* ATTENTION_ bits; set by anyone, cleared by the owner */
@@ -62,7 +64,8 @@ struct processor {
     WEFT__ATOMIC(int64_t) born_minus_dead; /* goroutines; owner writes */
     struct timer_heap timers;
     WEFT__ATOMIC(uint32_t) status;  /* enum processor_status; written under runtime.lock */
-    struct processor *idle_next;    /* protected by runtime.lock */
+    bool is_lost;                   /* protected by runtime.lock: its machine is, and has it */
+    struct processor *idle_next;    /* of idle ones, and of spare ones; protected by runtime.lock */
     struct machine *machine;        /* who has it; protected by runtime.lock */
     uint32_t seen_tick, seen_slice; /* watchdog only, as the next two */
     int64_t seen_at, slice_at;
@@ -93,6 +96,10 @@ struct machine {
     bool waits;                    /* protected by runtime.lock: asleep until the goroutine is to run */
     struct processor *handed;      /* protected by runtime.lock: to run it with */
     struct weft__owned locked_end; /* in the goroutine's list */
+    /* Of a lost one: what it last suspended, and the commit step of that (lost.c). Owner only. */
+    struct goroutine *last;
+    weft__commit last_commit;
+    void *last_arg;
     struct tools_machine tools;
 };
 
@@ -108,7 +115,8 @@ struct runtime {
     WEFT__ATOMIC(int32_t) spinning;      /* machines that look for work */
     WEFT__ATOMIC(uint32_t) processor_count;
     struct processor *processors[PROCESSORS_MAX];      /* [0, processor_count) immutable during a run */
-    struct processor *idle_processors;                 /* protected by lock */
+    struct processor *idle_processors;                 /* protected by lock, as the next */
+    struct processor *spare_processors;                /* of runs that have ended */
     struct machine *idle_machines;                     /* protected by lock, newest first */
     struct machine *machines;                          /* protected by lock */
     uint32_t machine_count, idle_count, blocked_count; /* protected by lock; lost ones are not counted */
@@ -178,6 +186,7 @@ static inline void weft__wake_for(struct processor *p)
 void weft__room_changed(void);
 struct processor *weft__processor_acquire(struct machine *m); /* NULL: no room (or no memory for one more) */
 void weft__processor_release(struct machine *m);
+void weft__processor_retire(struct processor *p); /* at the end of its run; NULL: nothing */
 bool weft__idle_remove(struct machine *m);
 struct machine *weft__idle_pop(void);
 runnable weft__global_take_one(void);
@@ -194,6 +203,13 @@ void weft__locked_forget(struct goroutine *g); /* under runtime.lock: the run is
 /* blocking.c */
 bool weft__leaves_work(
     struct processor *p); /* under runtime.lock: there is something to do for it when it is given up */
+
+/* lost.c */
+bool weft__machine_is_lost(const struct machine *m); /* exact under runtime.lock; NULL: no */
+void weft__lost_leaves(struct machine *m);           /* it is about to suspend its goroutine: if it is lost, for good */
+void weft__lost_hand_over(runnable first);           /* what a lost machine has made runnable, as a chain */
+void weft__lost_empty(struct processor *p);          /* the same for its queue; any thread, p cannot go meanwhile */
+void weft__lost_sweep(void);                         /* the same for the queues of all lost machines */
 
 /* machine.c */
 struct machine *weft__machine_new(struct processor *p, bool spinning); /* under runtime.lock; NULL without memory */

@@ -76,10 +76,20 @@ static struct processor *processor_new(void)
     uint32_t index = weft__load_relaxed(&weft__rt.processor_count); /* written under the lock */
     if (index == PROCESSORS_MAX)
         return NULL;
-    struct processor *p = weft__port_alloc(sizeof *p, 128);
-    if (p == NULL)
-        return NULL;
-    __builtin_memset(p, 0, sizeof *p);
+    struct processor *p = weft__rt.spare_processors;
+    if (p != NULL) {
+        /* All but its timers, which are none: somebody may just have the heap's lock, to find that. */
+        weft__rt.spare_processors = p->idle_next;
+        __builtin_memset(p, 0, offsetof(struct processor, timers));
+        size_t behind = offsetof(struct processor, timers) + sizeof p->timers;
+        __builtin_memset((char *)p + behind, 0, sizeof *p - behind);
+        weft__store_relaxed(&p->timers.closed, false); /* published by processor_count */
+    } else {
+        p = weft__port_alloc(sizeof *p, 128);
+        if (p == NULL)
+            return NULL;
+        __builtin_memset(p, 0, sizeof *p);
+    }
     p->index = index;
     weft__stack_cache_init(&p->stacks);
     weft__store_relaxed(&p->timers.next, NEVER); /* published by processor_count */
@@ -128,6 +138,15 @@ void weft__processor_release(struct machine *m)
     weft__rt.busy--;
     weft__room_changed();
     m->p = NULL;
+}
+
+void weft__processor_retire(struct processor *p)
+{
+    ASSERT(weft__lock_is_taken(&weft__rt.lock));
+    if (p == NULL)
+        return;
+    p->idle_next = weft__rt.spare_processors;
+    weft__rt.spare_processors = p;
 }
 
 void weft__idle_push(struct machine *m)

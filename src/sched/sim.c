@@ -52,6 +52,12 @@ bool weft__sim_is_on(void)
     return weft__load_relaxed(&sim.on);
 }
 
+/* Whether the simulation is that of the caller: not a plain thread, and no machine that an earlier run has lost. */
+static bool is_mine(const struct machine *m)
+{
+    return m != NULL && !weft__machine_is_lost(m);
+}
+
 bool weft__simulated(uint64_t *seed)
 {
     if (!weft__sim_is_on())
@@ -67,7 +73,7 @@ int64_t weft__simulated_time(void)
 
 int64_t weft__now(void)
 {
-    return WEFT__UNLIKELY(weft__sim_is_on()) && weft__machine() != NULL ? sim.clock : weft__port_now();
+    return WEFT__UNLIKELY(weft__sim_is_on()) && is_mine(weft__machine()) ? sim.clock : weft__port_now();
 }
 
 /* ---- the generator ---- */
@@ -266,7 +272,7 @@ static const struct weft__wait_reason preempted = {.text = "runnable"};
 void weft__sim_preempt(void)
 {
     struct machine *m = weft__machine();
-    if (m == NULL || m->g == NULL || !weft__sim_is_on() || sim.chooser == NULL)
+    if (m == NULL || m->g == NULL || !weft__sim_is_on() || !is_mine(m) || sim.chooser == NULL)
         return;
     for (;;) {
         gather(m->p);
@@ -312,5 +318,5 @@ void weft_sim_wait(void)
     struct weft__task *self = weft__self();
     if (self->is_thread || !weft__sim_is_on())
         weft__panic("weft_sim_wait outside a simulated run: only goroutines of weft_sim may call it");
-    weft__park(self, &waiting, NULL, commit_settling, self);
+    weft__park(self, &waiting, NULL, is_mine(weft__machine()) ? commit_settling : NULL, self);
 }

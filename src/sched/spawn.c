@@ -194,13 +194,20 @@ static struct spawn *prepare(weft__function fn, const struct weft_site *site, co
     return s;
 }
 
+/* By a plain thread, in a weft_blocking section; or for nobody. */
+static __attribute__((noinline, cold)) void count_outside(void)
+{
+    if (!weft__machine_is_lost(weft__machine()))
+        weft__add_relaxed(&weft__rt.born_outside, 1); /* a count */
+}
+
 static void publish(struct spawn *s)
 {
     struct machine *m = weft__machine();
     if (m != NULL && m->p != NULL)
         weft__store_relaxed(&m->p->born_minus_dead, weft__load_relaxed(&m->p->born_minus_dead) + 1); /* own variable */
     else
-        weft__add_relaxed(&weft__rt.born_outside, 1); /* a count */
+        count_outside();
     weft__make_runnable(runnable_of_spawn(s));
 }
 

@@ -23,7 +23,7 @@
 #include <string.h>
 
 #include "port/port.h"
-#include "sched/tools.h"
+#include "sched/runtime.h"
 
 #define CHUNK_MAX 512
 #define CHUNK_FIRST ((size_t)64 << 20)
@@ -238,10 +238,16 @@ void weft__stack_cache_init(struct stack_cache *cache)
     unlock();
 }
 
+/* Under the lock. Whether the caller's run is the one that the credits are counted for; NULL: it has no processor. */
+static bool is_counted(const struct stack_cache *cache)
+{
+    return cache != NULL ? cache->run == pool.run : !weft__machine_is_lost(weft__machine());
+}
+
 /* Under the lock. */
 static void give_credits(const struct stack_cache *cache, uint32_t count)
 {
-    if (cache == NULL || cache->run == pool.run)
+    if (is_counted(cache))
         pool.credits_out -= count;
 }
 
@@ -255,7 +261,11 @@ int weft__stack_credit_take(struct stack_cache *cache)
     uint64_t in_use;
     int error = 0;
     lock();
-    uint32_t want = cache != NULL && cache->run == pool.run ? CREDIT_BATCH : 1;
+    if (!is_counted(cache)) { /* a lost machine's spawn, which nobody will run */
+        unlock();
+        return 0;
+    }
+    uint32_t want = cache != NULL ? CREDIT_BATCH : 1;
     while (pool.strides < pool.credits_out + want + CREDIT_SLACK && (error = grow()) == 0)
         ;
     uint64_t left = pool.strides > pool.credits_out + CREDIT_SLACK ? pool.strides - pool.credits_out - CREDIT_SLACK : 0;
@@ -302,6 +312,7 @@ static struct goroutine *refill(struct stack_cache *cache)
         struct goroutine *g = pool.free;
         pool.free = task_goroutine(g->task.next);
         weft__add_relaxed(&pool.free_count, -1u); /* a hint for the scavenger */
+        g->lost = false;                          /* given up with its run, it has come to its end all the same */
         g->task.next = (struct weft__task *)cache->first;
         cache->first = g;
         cache->count++;
@@ -408,6 +419,7 @@ struct goroutine *weft__stack_take_sized(size_t bytes)
     if (g != NULL) {
         pool.sized_free[class] = task_goroutine(g->task.next);
         pool.sized_free_count[class]--;
+        g->lost = false; /* as in refill */
     } else {
         g = make_sized((size_t)1 << class);
     }

@@ -6,7 +6,8 @@
  *             sibling before it or, for a first child, the parent. Insert O(1), delete-min and delete O(log n) amortised.
  * Invariants: (under heap->lock) parent->when <= child->when; heap->next == root->when or NEVER.
  * Locks:      heap->lock (rank TIMER). timer->heap changes only under the lock of the heap it names or names next; a
- *             remover reads it, takes that lock and looks again.
+ *             remover reads it, takes that lock and looks again. A heap whose run has ended is closed, and its memory stays one
+ *             (struct processor is type-stable), so a remover that comes late finds a lock, and an armer a closed heap.
  * Firing:     under the lock; timer->heap becomes NULL last (release), after that the timer is its owner's again.
  * Source:     Fredman, Sedgewick, Sleator, Tarjan: The pairing heap, 1986. */
 #include <errno.h>
@@ -110,16 +111,41 @@ static void hurry(int64_t when)
         weft__wake_processor();
 }
 
+/* For one who has no processor: a plain thread, a goroutine in a weft_blocking section. NULL: no run of theirs is going on. */
+static __attribute__((noinline)) struct timer_heap *heap_of_run(const struct machine *m)
+{
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    struct processor *p = NULL;
+    if (weft__load_relaxed(&weft__rt.running) != 0 && !weft__machine_is_lost(m)) /* both written under the lock */
+        p = weft__rt.processors[0];
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    return p != NULL ? &p->timers : NULL;
+}
+
+/* The run is over: a thread is told so, a goroutine (of a lost machine) goes on as if it had waited for ever. */
+static int arm_nothing(const struct machine *m, weft__commit then, void *arg)
+{
+    if (m == NULL)
+        return -EPERM;
+    if (then != NULL)
+        then(arg);
+    return 0;
+}
+
 int weft__timer_arm_and(struct weft__timer *timer, int64_t when, weft__commit then, void *arg)
 {
     struct machine *m = weft__machine();
-    if (m == NULL && weft__load_acquire(&weft__rt.running) == 0) /* pairs with the start of a run */
-        return -EPERM;
     if (m == NULL && weft__sim_is_on())
         return -EBUSY;
-    struct processor *p = m != NULL && m->p != NULL ? m->p : weft__rt.processors[0];
-    struct timer_heap *heap = &p->timers;
+    struct timer_heap *heap = WEFT__LIKELY(m != NULL && m->p != NULL) ? &m->p->timers : heap_of_run(m);
+    if (heap == NULL)
+        return arm_nothing(m, then, arg);
     lock(heap);
+    if (WEFT__UNLIKELY(
+            weft__load_relaxed(&heap->closed))) { /* under the lock, or of a new run of which nothing is owed */
+        unlock(heap);
+        return arm_nothing(m, then, arg);
+    }
     timer->when = when;
     insert(heap, timer);
     weft__store_release(&timer->heap, heap); /* pairs with the remover's load */
@@ -187,6 +213,7 @@ void weft__timers_clear(struct timer_heap *heap)
         weft__store_release(&timer->heap, NULL); /* as above */
     }
     root_changed(heap);
+    weft__store_relaxed(&heap->closed, true); /* under the lock */
     unlock(heap);
 }
 

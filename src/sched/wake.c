@@ -58,13 +58,16 @@ static bool is_open(void)
 
 void weft__inject(runnable first, runnable last, uint32_t count)
 {
+    const struct machine *m = weft__machine();
     lock();
-    bool open = is_open();
+    bool lost = weft__machine_is_lost(m), open = !lost && is_open();
     if (open)
         weft__global_put(first, last, count);
     unlock();
     if (open)
         weft__wake_processor();
+    else if (lost)
+        weft__lost_hand_over(first);
     else
         weft__spawn_drop_chain(first); /* the run is over: nobody will run them */
 }

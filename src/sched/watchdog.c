@@ -7,7 +7,8 @@
  *   - for STUCK_AFTER with work waiting anywhere: counts it as stuck, which makes room for one more processor, and
  *     wakes a machine for it. The stuck machine loses nothing but what thieves take; when it is back, the surplus retires.
  * It also: ends a time slice that run-next hand-offs have kept for SLICE (P-02); sees to overdue timers nobody looks at;
- * gives back cold stacks; starts the threads that a changed thread should not; reports the deadlock that the last idle machine has found; and sees to SIGQUIT.
+ * gives back cold stacks; starts the threads that a changed thread should not; finds what machines that an earlier run has lost
+ * made runnable for this one (lost.c); reports the deadlock that the last idle machine has found; and sees to SIGQUIT.
  *
  * The pause between ticks grows from TICK_MIN while nothing has to be done: to TICK_ROOM while there is room for
  * more machines (a waiting run-next should be seen), to TICK_MAX otherwise; all idle for SETTLE, it sleeps until it is
@@ -101,14 +102,12 @@ static bool look_at(struct processor *p, int64_t now)
  * a thief may do at any time; its timers fire here. */
 static void empty_out(struct processor *p, int64_t now)
 {
-    struct runq taken;
-    __builtin_memset(&taken, 0, sizeof taken);
-    for (runnable r;
-         (r = runq_steal(&p->queue, &taken)) != RUNNABLE_NONE || (r = runq_take_next(&p->queue)) != RUNNABLE_NONE;)
-        do {
-            runnable_set_next(r, RUNNABLE_NONE);
-            weft__inject(r, r, 1);
-        } while ((r = runq_get(&taken)) != RUNNABLE_NONE);
+    runnable r;
+    for (uint32_t i = 0; i <= RUNQ_SIZE && (r = runq_take(&p->queue)) != RUNNABLE_NONE;
+         i++) { /* its owner may be back */
+        runnable_set_next(r, RUNNABLE_NONE);
+        weft__inject(r, r, 1);
+    }
     if (weft__load_relaxed(&p->timers.next) <= now) /* a hint; exact under the heap's lock */
         weft__timers_run(&p->timers, now);
 }
@@ -253,6 +252,8 @@ void weft__watchdog_loop(void)
             weft__port_futex_wait((uint32_t *)&weft__rt.watchdog_word, word, -1);
             continue;
         }
+        if (weft__load_relaxed(&weft__rt.lost_machines) > 0) /* a hint */
+            weft__lost_sweep();
         int64_t now = weft__port_now();
         bool busy, done = look_at_all(now, &busy);
         if (now - scavenged > SCAVENGE_EVERY) {

@@ -90,7 +90,8 @@ TEST_HELPER bool faults_made(const void *object)
 /* ---- the books ---- */
 
 struct faults_held {
-    long slabs[2];                                            /* of spawn records, short and long */
+    long slabs[2]; /* of spawn records, short and long */
+    long processors;
     long other;                                               /* allocations */
     long chunks, main_stacks, sized_stacks, alternate_stacks; /* mappings */
 };
@@ -117,11 +118,21 @@ static struct faults_held faults_count(void)
             held.slabs[0]++;
         else if (e->alignment == 64 && e->size == 64 * faults_record_size(true))
             held.slabs[1]++;
+        else if (e->alignment == 128 && e->size == ((sizeof(struct processor) + 127) & ~(size_t)127))
+            held.processors++;
         else
             held.other++;
     }
     pthread_mutex_unlock(&books_lock);
     return held;
+}
+
+static long faults_spare_processors(void)
+{
+    long count = 0;
+    for (const struct processor *p = weft__rt.spare_processors; p != NULL; p = p->idle_next)
+        count++;
+    return count;
 }
 
 struct faults_lost {
@@ -142,7 +153,7 @@ static bool faults_count_lost(struct goroutine *g, void *arg)
 }
 
 /* After a run: all that the library still holds is its caches, each in its place.
- *   every spawn record is in the free list; every chunk of stacks has its one array of indices, every stack of a size of its
+ *   every spawn record is in the free list, every processor a spare one; every chunk of stacks has its one array of indices, every stack of a size of its
  *   own one entry in the list of those; no goroutine is left, and there are no more of such stacks than operations need at a
  *   time. A run that ends without a machine takes its goroutines' stacks out of use, and what they own: that is no leak. */
 TEST_HELPER void faults_balance(void)
@@ -163,6 +174,7 @@ TEST_HELPER void faults_balance(void)
             lost.sized_stacks, lost.not_lost);
     require(weft__rt.spare_spawns.count[0] == 64 * held.slabs[0]);
     require(weft__rt.spare_spawns.count[1] == 64 * held.slabs[1]);
+    require(faults_spare_processors() == held.processors);
     require(held.other >= other && held.other <= other + (lost.all > 0 ? atomic_load(&faults_run.kept) : 0));
     require(held.alternate_stacks == 0);
     require(held.main_stacks == lost.main_stacks + 1 || (held.main_stacks == lost.main_stacks && lost.all > 0));
