@@ -30,7 +30,7 @@ void weft_blocking_begin(void)
     }
     m->g->task.reason = &in_section;
     m->g->task.object = NULL;
-    weft__store_release(&m->g->state, WEFT__BLOCKED); /* for reports */
+    weft__store_release(&m->g->task.state, WEFT__BLOCKED); /* for reports */
     struct processor *p = m->p;
     weft__processor_release(m);
     weft__rt.blocked_count++;
@@ -64,7 +64,7 @@ void weft_blocking_end(void)
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     g->task.reason = NULL;
     if (in_time) {
-        weft__store_release(&g->state, WEFT__RUNNING); /* for reports */
+        weft__store_release(&g->task.state, WEFT__RUNNING); /* for reports */
         return;
     }
     weft__suspend(m, g, WEFT__RUNNABLE, lost ? weft__commit_nothing : commit_to_global, g);

@@ -93,7 +93,7 @@ static bool settle(void)
 static bool mark(struct goroutine *g, void *arg)
 {
     const bool *held = arg;
-    uint32_t state = weft__load_acquire(&g->state); /* pairs with weft__suspend: m->commit was set before */
+    uint32_t state = weft__load_acquire(&g->task.state); /* pairs with weft__suspend: m->commit was set before */
     g->held = *held && !g->lost && (state == WEFT__WAITING || state == WEFT__RUNNABLE);
     return true;
 }

@@ -31,13 +31,11 @@ enum weft__state {
 
 struct goroutine {
     struct weft__task task;
-    void *sp;                     /* the suspended context; owner only while running */
-    WEFT__ATOMIC(uint32_t) state; /* enum weft__state; written by whoever owns the goroutine, read by reports */
-    bool own_stack;               /* immutable: a stack of a size of its own, not one of the pool's stride */
-    bool is_main;                 /* immutable while it lives */
-    bool held;                    /* it stays suspended while the gate is closed; owner of the gate only */
-    bool lost;                    /* of a run that ended without one of its machines: never used again */
-    uint64_t id;                  /* the rest: immutable while it lives */
+    bool own_stack; /* immutable: a stack of a size of its own, not one of the pool's stride */
+    bool is_main;   /* immutable while it lives */
+    bool held;      /* it stays suspended while the gate is closed; owner of the gate only */
+    bool lost;      /* of a run that ended without one of its machines: never used again */
+    uint64_t id;    /* the rest: immutable while it lives */
     const struct weft_site *site;
     const char *name;
     void (*on_exit)(void *arg, int result);
@@ -116,6 +114,17 @@ static inline runnable runnable_next(runnable r)
 _Static_assert(offsetof(struct goroutine, task) == 0 && offsetof(struct weft__task, next) == 0 &&
                    offsetof(struct spawn, next) == 0,
                "the queue link comes first");
+
+/* Have the frames of a goroutine that will soon be resumed, but not now, on their way to the cache: they are on a page of
+ * their own. For the one who has it off every queue, or under the queue's lock. */
+static inline void runnable_prefetch(runnable r)
+{
+    if (r != RUNNABLE_NONE && !runnable_is_spawn(r)) {
+        const char *frames = runnable_goroutine(r)->task.sp;
+        __builtin_prefetch(frames);
+        __builtin_prefetch(frames + 64);
+    }
+}
 
 static inline struct goroutine *task_goroutine(struct weft__task *task)
 {

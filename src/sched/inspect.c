@@ -21,12 +21,12 @@ static bool report_one(struct goroutine *g, void *arg)
     const struct each *each = arg;
     if (g->lost)
         return true;
-    uint32_t state = weft__load_acquire(&g->state); /* pairs with its owner's release */
+    uint32_t state = weft__load_acquire(&g->task.state); /* pairs with its owner's release */
     struct weft__goroutine_report report = {.task = &g->task,
                                             .state = state_text(state),
                                             .waiting = g->held && state == WEFT__WAITING,
-                                            .suspended = g->held ? g->sp : NULL,
-                                            .room = g->held ? (size_t)((char *)g->sp - g->stack_low) : 0,
+                                            .suspended = g->held ? g->task.sp : NULL,
+                                            .room = g->held ? (size_t)((char *)g->task.sp - g->stack_low) : 0,
                                             .is_main = g->is_main,
                                             .is_locked = weft__load_relaxed(&g->task.is_locked)}; /* for a text */
     return each->fn(&report, each->arg);

@@ -22,7 +22,7 @@
  * Data:    runtime.lost, the machines; p->queue of each, which any thread may take from. m->last, the commit step that is put off.
  * Stale:   what is in such a queue must not outlive its run: the end of each run empties the queues (tear_down).
  * Locks:   runtime.lock. m->lost is written under it, once, and so are running and stopping: is_open says the same for as long as
- *          the lock is held, and while it does no goroutine of the run now is reclaimed (g->lost and g->state can be read).
+ *          the lock is held, and while it does no goroutine of the run now is reclaimed (g->lost and g->task.state can be read).
  * Callers: the machine itself, the watchdog, the end of a run. */
 #include "sched/runtime.h"
 
@@ -59,7 +59,7 @@ static void sort(struct sorted *sorted, runnable r)
     }
     struct goroutine *g = runnable_goroutine(r);
     if (!sorted->open || g->lost ||
-        weft__load_relaxed(&g->state) != WEFT__RUNNABLE) /* its readier's store: r was handed on */
+        weft__load_relaxed(&g->task.state) != WEFT__RUNNABLE) /* its readier's store: r was handed on */
         return;
     runnable_set_next(r, RUNNABLE_NONE);
     weft__global_put(r, r, 1);
@@ -139,10 +139,10 @@ static void rest(void *value)
 /* Whoever resumes g resumes rest. It lies below g's frames, which others may still look at. False: there is no room for it. */
 static bool lay_to_rest(struct goroutine *g)
 {
-    char *top = (char *)g->sp - REST_BELOW;
+    char *top = (char *)g->task.sp - REST_BELOW;
     if (top < g->stack_low + REST_ROOM)
         return false;
-    g->sp = weft__arch_prepare(top, rest);
+    g->task.sp = weft__arch_prepare(top, rest);
     return true;
 }
 
@@ -151,11 +151,11 @@ static void commit_last(void *arg)
 {
     struct machine *m = arg;
     struct goroutine *g = m->last;
-    uint32_t state = weft__load_relaxed(&g->state); /* own store */
+    uint32_t state = weft__load_relaxed(&g->task.state); /* own store */
     bool rests = (state == WEFT__WAITING || state == WEFT__RUNNABLE) && lay_to_rest(g);
     m->last_commit(m->last_arg);
     if (state == WEFT__WAITING &&
-        weft__load_acquire(&g->state) == WEFT__WAITING) { /* pairs with ready, which has found it */
+        weft__load_acquire(&g->task.state) == WEFT__WAITING) { /* pairs with ready, which has found it */
         if (g->task.reason != NULL && g->task.reason->abandon != NULL)
             g->task.reason->abandon(g->task.object);
         if (g->task.attached != NULL)

@@ -20,7 +20,7 @@
 static inline void set_state(struct goroutine *g, enum weft__state state)
 {
     /* release: whoever reads WAITING (a report, the end of a run) finds reason and object. */
-    weft__store_release(&g->state, state);
+    weft__store_release(&g->task.state, state);
 }
 
 void weft__finish_switch(struct machine *m)
@@ -77,7 +77,7 @@ static inline void switch_to(struct machine *m, struct goroutine *from, struct g
     m->g = to;
     if (to != NULL)
         set_state(to, WEFT__RUNNING);
-    m = weft__arch_switch(from != NULL ? &from->sp : &m->sp, to != NULL ? to->sp : m->sp, m);
+    m = weft__arch_switch(from != NULL ? &from->task.sp : &m->sp, to != NULL ? to->task.sp : m->sp, m);
     weft__finish_switch(m);
 }
 
@@ -89,7 +89,7 @@ static __attribute__((noinline)) void switch_with_extras(struct machine *m, stru
         set_state(to, WEFT__RUNNING);
     if (weft__tools_active)
         weft__tools_leave(&m->tools, from, to, false);
-    m = weft__arch_switch(from != NULL ? &from->sp : &m->sp, to != NULL ? to->sp : m->sp, m);
+    m = weft__arch_switch(from != NULL ? &from->task.sp : &m->sp, to != NULL ? to->task.sp : m->sp, m);
     if (weft__tools_active)
         weft__tools_arrive(&m->tools, from);
     weft__finish_switch(m);

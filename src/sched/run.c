@@ -202,13 +202,14 @@ static bool abandon(struct goroutine *g, void *arg)
     const bool *machines_lost = arg;
     if (g->lost)
         return true;
-    if (weft__load_acquire(&g->state) == WEFT__WAITING) { /* the machines are gone */
+    if (weft__load_acquire(&g->task.state) == WEFT__WAITING) { /* the machines are gone */
         if (g->task.reason != NULL && g->task.reason->abandon != NULL)
             g->task.reason->abandon(g->task.object);
         if (g->task.attached != NULL)
             g->task.attached->abandon(g->task.attached);
     }
-    if (weft__load_acquire(&g->state) != WEFT__RUNNING && weft__load_acquire(&g->state) != WEFT__BLOCKED) /* as above */
+    if (weft__load_acquire(&g->task.state) != WEFT__RUNNING &&
+        weft__load_acquire(&g->task.state) != WEFT__BLOCKED) /* as above */
         weft__goroutine_forget(g);
     if (!*machines_lost)
         weft__tools_goroutine_end(g);

@@ -226,6 +226,7 @@ static runnable global_get(struct processor *p)
     runnable r = weft__global_take_one();
     while (r != RUNNABLE_NONE && share-- > 1) {
         runnable more = weft__global_take_one();
+        runnable_prefetch(more);
         if (!runq_put(&p->queue, more)) {
             runnable_set_next(more, RUNNABLE_NONE);
             weft__global_put(more, more, 1);

@@ -225,7 +225,7 @@ static runnable take_settling(void)
 {
     struct goroutine *g = sim.settling;
     sim.settling = (struct goroutine *)g->task.next;
-    weft__store_release(&g->state, WEFT__RUNNABLE); /* for reports */
+    weft__store_release(&g->task.state, WEFT__RUNNABLE); /* for reports */
     return runnable_of_goroutine(g);
 }
 

@@ -375,7 +375,7 @@ struct goroutine *weft__spawn_bind(struct machine *m, struct spawn *s)
     become(m, g, s);
     if (WEFT__UNLIKELY(weft__tools_active))
         weft__tools_goroutine_start(g);
-    g->sp = weft__arch_prepare(weft__stack_top(g), goroutine_main);
+    g->task.sp = weft__arch_prepare(weft__stack_top(g), goroutine_main);
     return g;
 }
 

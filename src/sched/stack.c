@@ -366,7 +366,7 @@ static void spill(struct stack_cache *cache, uint32_t keep)
 
 void weft__stack_give(struct stack_cache *cache, struct goroutine *g)
 {
-    weft__store_relaxed(&g->state, WEFT__FREE); /* reports read it racily */
+    weft__store_relaxed(&g->task.state, WEFT__FREE); /* reports read it racily */
     g->task.next = (struct weft__task *)cache->first;
     cache->first = g;
     if (++cache->count > STACK_CACHE_MAX)
@@ -431,7 +431,7 @@ struct goroutine *weft__stack_take_sized(size_t bytes)
 static void free_sized(struct goroutine *g)
 {
     int class = size_class(g->stack_size);
-    weft__store_relaxed(&g->state, WEFT__FREE); /* reports read it racily */
+    weft__store_relaxed(&g->task.state, WEFT__FREE); /* reports read it racily */
     g->task.next = (struct weft__task *)pool.sized_free[class];
     pool.sized_free[class] = g;
     pool.sized_free_count[class]++;
@@ -505,13 +505,13 @@ void weft__stack_each(bool (*fn)(struct goroutine *g, void *arg), void *arg)
         uint32_t carved = weft__load_acquire(&chunk->carved); /* pairs with carve */
         for (uint32_t i = 0; i < carved; i++) {
             struct goroutine *g = slot(chunk, i); /* a page that was given back reads as zero: WEFT__FREE */
-            if (weft__load_acquire(&g->state) != WEFT__FREE && !fn(g, arg)) /* pairs with its owner's release */
+            if (weft__load_acquire(&g->task.state) != WEFT__FREE && !fn(g, arg)) /* pairs with its owner's release */
                 return;
         }
     }
     for (struct sized *sized = weft__load_acquire(&pool.sized); sized != NULL;
-         sized = sized->next)                                                         /* pairs with make_sized */
-        if (weft__load_acquire(&sized->g->state) != WEFT__FREE && !fn(sized->g, arg)) /* as above */
+         sized = sized->next)                                                              /* pairs with make_sized */
+        if (weft__load_acquire(&sized->g->task.state) != WEFT__FREE && !fn(sized->g, arg)) /* as above */
             return;
 }
 
@@ -525,7 +525,7 @@ static bool reclaim(struct goroutine *g, void *arg)
         free_sized(g);
         return true;
     }
-    weft__store_relaxed(&g->state, WEFT__FREE);
+    weft__store_relaxed(&g->task.state, WEFT__FREE);
     g->task.next = (struct weft__task *)pool.free;
     pool.free = g;
     weft__add_relaxed(&pool.free_count, 1);
