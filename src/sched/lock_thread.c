@@ -18,7 +18,8 @@
  * Data:       machine.locked and task.is_locked, from the first weft_lock_thread to the last weft_unlock_thread; the machine is in
  *             the goroutine's list of what it owns (locked_end): that is how it is found, and told of the goroutine's end.
  * Invariants: (a run is going on) g->task.is_locked => exactly one machine m has m->locked == g, and it is alive. So a finder may
- *             use it, under runtime.lock, as long as stopping is not set: machines end after that, or by the end of g.
+ *             use it, under runtime.lock, as long as stopping is not set: machines end after that, or by the end of g. A machine that
+ *             ends with the run leaves is_locked as it is, since others may still be about to look: it goes when all have ended.
  * Locks:      runtime.lock.
  * Callers:    goroutines; the scheduler's loop. In a plain thread and in a simulated run nothing happens.
  * Source:     Go's stoplockedm and startlockedm. */
@@ -49,17 +50,6 @@ static void end_locked(struct weft__owned *owned)
     m->ends = true;
 }
 
-/* Take the machine out of g's list. g is locked. */
-static struct machine *unlink_machine(struct goroutine *g)
-{
-    struct weft__owned **link = &g->task.owned;
-    while ((*link)->release != end_locked)
-        link = &(*link)->next;
-    struct machine *m = machine_of(*link);
-    *link = (*link)->next;
-    return m;
-}
-
 static struct machine *machine_for(const struct goroutine *g)
 {
     struct weft__owned *owned = g->task.owned;
@@ -71,11 +61,11 @@ static struct machine *machine_for(const struct goroutine *g)
 void weft__locked_forget(struct goroutine *g)
 {
     ASSERT(weft__lock_is_taken(&weft__rt.lock));
-    if (!weft__load_relaxed(
-            &g->task.is_locked)) /* the end of the run and a lost machine's both come here, under the lock */
-        return;
-    (void)unlink_machine(g);
-    weft__store_relaxed(&g->task.is_locked, false);
+    struct weft__owned **link = &g->task.owned;
+    while (*link != NULL && (*link)->release != end_locked)
+        link = &(*link)->next;
+    if (*link != NULL)
+        *link = (*link)->next;
 }
 
 /* ---- locking ---- */
@@ -105,7 +95,7 @@ void weft_unlock_thread(void)
     if (m == NULL || m->g == NULL || m->locks == 0 || --m->locks > 0)
         return;
     lock();
-    (void)unlink_machine(m->g);
+    weft__locked_forget(m->g);
     weft__store_relaxed(&m->g->task.is_locked, false);
     m->locked = NULL;
     unlock();
@@ -123,6 +113,9 @@ static bool is_over(struct machine *m)
 static bool give_up_processor(struct machine *m, bool *sleeps)
 {
     bool work = false;
+    runnable next = m->p != NULL ? runq_take_next(&m->p->queue) : RUNNABLE_NONE;
+    if (next != RUNNABLE_NONE) /* whoever gets p begins a slice, which run-next is not to inherit */
+        weft__put_tail(m->p, next);
     lock();
     if (is_over(m)) {
         unlock();
@@ -180,9 +173,9 @@ bool weft__locked_elsewhere(struct machine *m, runnable r)
     }
     struct machine *owner = machine_for(g);
     ASSERT(owner->locked == g && owner->handed == NULL);
-    /* A scheduling point: the watchdog's patience with the owner begins now. Own variables as long as it is m's. */
+    /* A scheduling point: the watchdog's patience with the owner begins now. The slice goes on: partners that are locked may be each
+     * other's run-next. Own variable as long as it is m's. */
     weft__store_relaxed(&p->tick, weft__load_relaxed(&p->tick) + 1);
-    weft__store_relaxed(&p->slice, weft__load_relaxed(&p->slice) + 1);
     owner->handed = p;
     p->machine = owner;
     m->p = NULL;

@@ -390,6 +390,30 @@ START_TEST(g05_ping_pong)
 }
 END_TEST
 
+/* They are each other's run-next, at every turn with a processor that was given out anew: it must not keep the queue waiting. */
+static int partners_app(int argc, char **argv)
+{
+    chan(int) to = ((chan(int) *)argv)[0], from = ((chan(int) *)argv)[1];
+    (void)argc;
+    go(serve, from, to, INT32_MAX, true);
+    go(give_back, to, from, INT32_MAX, true);
+    for (int i = 0; i < test_iterations(400); i++)
+        weft_yield();
+    return 0; /* they are cut off */
+}
+
+START_TEST(g05_p02_partners_leave_others_their_turn)
+{
+    for (int processors = 1; processors <= 4; processors *= 2) {
+        chan(int) channels[] = {chan_make(int, 0), chan_make(int, 0)};
+        weft_procs(processors);
+        ck_assert_int_eq(weft_run(partners_app, 0, (char **)channels), 0);
+        chan_free(channels[0]);
+        chan_free(channels[1]);
+    }
+}
+END_TEST
+
 /* ---- beside thousands of others ---- */
 
 static void cruncher(chan(int) numbers, weft_waitgroup *wg, bool locked, int turns)
@@ -698,6 +722,7 @@ int main(void)
     tcase_add_test(tests, g05_new_threads_are_clean);
     tcase_add_test(tests, g05_sleeps_alone);
     tcase_add_test(tests, g05_ping_pong);
+    tcase_add_test(tests, g05_p02_partners_leave_others_their_turn);
     tcase_add_test(tests, g05_beside_thousands);
     tcase_add_test(tests, g05_while_procs_change);
     tcase_add_test(tests, g05_while_it_computes);

@@ -453,11 +453,11 @@ static void give_up_values(struct goroutine *g)
 
 void weft__goroutine_forget(struct goroutine *g)
 {
-    if (WEFT__UNLIKELY(
-            weft__load_relaxed(&g->task.is_locked))) { /* to a machine that was lost; looked at again below */
+    if (WEFT__UNLIKELY(weft__load_relaxed(&g->task.is_locked))) { /* nobody looks for it any more */
         weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-        weft__locked_forget(g);
+        weft__locked_forget(g); /* its machine may be a lost one, which ends when it likes */
         weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+        weft__store_relaxed(&g->task.is_locked, false);
     }
     weft__locals_forget(&g->task);
     release_owned(g);
