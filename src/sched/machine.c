@@ -109,6 +109,7 @@ struct machine *weft__machine_new(struct processor *p, bool spinning)
     m->p = p;
     m->spinning = spinning;
     m->random = (weft__sim_is_on() ? weft__sim_draw() : (uint32_t)weft__port_random()) | 1;
+    m->number = ++weft__rt.last_number;
     p->machine = m;
     m->next = weft__rt.machines;
     weft__rt.machines = m;

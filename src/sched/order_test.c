@@ -4,6 +4,7 @@
  * (no promised order) and T-02 (deadlines in order). Counted in turns, not in time: where a busy machine may disturb a try, the
  * best of many tries counts.
  * test-link: -Wl,--wrap=weft__port_now
+ * test-label: order
  * test-skip: thread (the goroutines share plain data on one processor; the watchdog may let two of them at work) */
 #include <pthread.h>
 

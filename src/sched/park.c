@@ -140,7 +140,7 @@ void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state stat
 void weft__resume_from_loop(struct machine *m, runnable r)
 {
     bool extras = has_extras();
-    if (extras && weft__locked_elsewhere(m, r))
+    if (extras && (weft__locked_elsewhere(m, r) || weft__migrated(m, r)))
         return;
     weft__gate_pass(m);
     struct goroutine *g = take(m, r);
@@ -149,10 +149,12 @@ void weft__resume_from_loop(struct machine *m, runnable r)
         return;
     }
     weft__store_release(&m->away, true); /* pairs with the end of a run, which need not wait for it from here on */
-    if (extras)
+    if (extras) {
+        g->task.ran_on = m->number;
         switch_with_extras(m, NULL, g);
-    else
+    } else {
         switch_to(m, NULL, g);
+    }
     weft__store_release(&m->away, false);
 }
 

@@ -76,6 +76,22 @@ static void read_stack_settings(void)
     weft__warn("WEFT_GUARD=%s is ignored: it takes auto, install, mprotect or none", text);
 }
 
+/* Words between commas. */
+static bool debug_setting(const char *word)
+{
+    const char *text = getenv("WEFT_DEBUG");
+    bool found = false;
+    while (text != NULL && *text != 0) {
+        size_t length = strcspn(text, ",");
+        if (length == strlen(word) && memcmp(text, word, length) == 0)
+            found = true;
+        else if (length > 0)
+            weft__warn("WEFT_DEBUG=%.*s is ignored: it takes %s", (int)length, text, word);
+        text += length + (text[length] == ',');
+    }
+    return found;
+}
+
 int weft__deadlock_setting(void)
 {
     const char *text = getenv("WEFT_DEADLOCK");
@@ -310,6 +326,9 @@ static int open_run(const struct weft__sim_settings *sim, struct machine **first
         weft__store_relaxed(&weft__rt.target, sim != NULL        ? 1
                                               : procs_wanted > 0 ? procs_wanted
                                                                  : procs_default()); /* published by running */
+        weft__rt.migrate = debug_setting("migrate") && sim == NULL;                  /* published by running */
+        if (weft__rt.migrate)
+            weft__or_acq_rel(&weft__extras, EXTRA_MIGRATE); /* as above */
         weft__sim_begin(sim);
         weft__rt.busy = weft__rt.stuck = 0;
         weft__rt.machine_count = weft__rt.idle_count = weft__rt.blocked_count = weft__rt.locked_count = 0;

@@ -26,14 +26,15 @@
 enum processor_status { PROCESSOR_IDLE, PROCESSOR_RUNNING, PROCESSOR_STUCK };
 
 /* Why a processor's owner should take the slow path at its next scheduling point. */
-#define ATTENTION_STUCK 1u   /* the watchdog has counted it as stuck */
-#define ATTENTION_PREEMPT 2u /* run-next has kept the queue waiting for a whole time slice */
-#define ATTENTION_RETIRE 4u  /* there may be more processors at work than wanted */
-#define ATTENTION_TIMERS 8u  /* a timer of it is overdue */
-#define ATTENTION_OPEN 16u   /* run-next has waited: thieves may take it */
-#define ATTENTION_STOP 32u   /* the run has ended; stays set for ever */
-#define ATTENTION_SIM 64u    /* a simulated run: every switch goes by way of weft__sim_next; stays set */
-#define ATTENTION_GATE 256u  /* the gate is closed: nobody is to be resumed but by way of it */
+#define ATTENTION_STUCK 1u     /* the watchdog has counted it as stuck */
+#define ATTENTION_PREEMPT 2u   /* run-next has kept the queue waiting for a whole time slice */
+#define ATTENTION_RETIRE 4u    /* there may be more processors at work than wanted */
+#define ATTENTION_TIMERS 8u    /* a timer of it is overdue */
+#define ATTENTION_OPEN 16u     /* run-next has waited: thieves may take it */
+#define ATTENTION_STOP 32u     /* the run has ended; stays set for ever */
+#define ATTENTION_SIM 64u      /* a simulated run: every switch goes by way of weft__sim_next; stays set */
+#define ATTENTION_MIGRATE 128u /* WEFT_DEBUG=migrate: every switch goes by way of the loop; stays set */
+#define ATTENTION_GATE 256u    /* the gate is closed: nobody is to be resumed but by way of it */
 
 struct timer_heap {
     struct weft__lock lock;       /* rank TIMER */
@@ -81,6 +82,8 @@ struct machine {
     WEFT__ATOMIC(weft__commit) commit;
     void *commit_arg;
     uint32_t random;
+    uint16_t number;             /* immutable; tells the machines of a moment apart */
+    struct goroutine *given;     /* migrate.c: to run first; as p */
     uint32_t sections;           /* nesting of weft_blocking */
     bool spinning;               /* looks for work; counted in runtime.spinning */
     bool assigned;               /* protected by runtime.lock: taken off the idle list by a waker */
@@ -134,6 +137,8 @@ struct runtime {
     WEFT__ATOMIC(uint32_t) watchdog_asleep;
     WEFT__ATOMIC(uint32_t) quit_asked;                    /* by a signal: the watchdog reports and ends the process */
     WEFT__ATOMIC(uint64_t) foreign_waiting;               /* see FOREIGN_WAITS */
+    bool migrate;                                         /* immutable during a run: see migrate.c */
+    uint16_t last_number;                                 /* of a machine; protected by lock */
     uint64_t acquisitions;                                /* processors given out so far; protected by lock */
     WEFT__ATOMIC(uint32_t) lost_machines;                 /* threads of earlier runs that have not come back */
     struct machine *lost;                                 /* those; protected by lock */
@@ -172,6 +177,8 @@ void weft__check_deadlock(void);
 bool weft__work_somewhere(void);                                  /* that a machine which goes looking would find */
 void weft__inject(runnable first, runnable last, uint32_t count); /* chain to the global queue, and wake */
 void weft__wake_processor(void);                                  /* if there is room: one more machine goes looking */
+int weft__start_for_work(struct machine *m);                      /* as machine_start; counts refusals */
+void weft__say_no_thread(int error);                              /* once; 0: nothing */
 void weft__start_machines(void);                                  /* the watchdog: those of to_start */
 void weft__drop_machines(void);                                   /* the end of the run: as they were not started */
 static inline void weft__wake_for(struct processor *p)
@@ -198,7 +205,9 @@ bool weft__can_nothing_happen(void);
 runnable weft__locked_next(struct machine *m);
 /* The loop has found r: true if it was handed to the machine whose thread it needs; m is without a processor then. */
 bool weft__locked_elsewhere(struct machine *m, runnable r);
-void weft__locked_forget(struct goroutine *g); /* under runtime.lock: the run is over */
+void weft__locked_forget(struct goroutine *g); /* under runtime.lock: its machine is not in its list any more */
+/* migrate.c: true if r goes on in another thread; m is without a processor then. */
+bool weft__migrated(struct machine *m, runnable r);
 
 /* blocking.c */
 bool weft__leaves_work(

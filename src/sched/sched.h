@@ -61,6 +61,7 @@ struct weft__task {
     struct weft__locals *locals;       /* owner only: goroutine-local values (local.c), or NULL */
     bool is_thread;                    /* immutable: a plain thread, not a goroutine */
     WEFT__ATOMIC(bool) is_locked;      /* it has its thread to itself (lock_thread.c); owner writes, reports read */
+    uint16_t ran_on;                   /* as next: the machine that ran it last (migrate.c) */
 };
 
 /* A panic whose deferred calls are running. */

@@ -95,6 +95,8 @@ static struct processor *processor_new(void)
     weft__store_relaxed(&p->timers.next, NEVER); /* published by processor_count */
     if (WEFT__UNLIKELY(weft__sim_is_on()))
         weft__store_relaxed(&p->attention, ATTENTION_SIM); /* as above */
+    if (WEFT__UNLIKELY(weft__rt.migrate))
+        weft__store_relaxed(&p->attention, ATTENTION_MIGRATE); /* as above */
     weft__rt.processors[index] = p;
     weft__store_release(&weft__rt.processor_count, index + 1); /* pairs with the thieves' loads */
     return p;
@@ -310,14 +312,11 @@ static bool retire_if_surplus(struct machine *m)
     return surplus;
 }
 
-/* Returns true if the processor has to be given up. */
-static bool attend(struct machine *m)
+/* bits: of the processor, not 0. Returns true if that has to be given up. */
+static bool attend(struct machine *m, uint32_t bits)
 {
     struct processor *p = m->p;
-    uint32_t bits = weft__load_relaxed(&p->attention); /* what they ask for is looked at under the lock */
-    if (bits == 0)
-        return false;
-    weft__and_release(&p->attention, (uint32_t)ATTENTION_STOP);
+    weft__and_release(&p->attention, (uint32_t)(ATTENTION_STOP | ATTENTION_MIGRATE));
     if ((bits & ATTENTION_PREEMPT) != 0) {
         runnable r = runq_take_next(&p->queue);
         if (r != RUNNABLE_NONE)
@@ -457,7 +456,13 @@ runnable weft__find_runnable(struct machine *m)
             return RUNNABLE_NONE;
         if (WEFT__UNLIKELY(weft__sim_is_on()))
             return weft__sim_next(m);
-        if (p == NULL || attend(m)) {
+        uint32_t bits = p != NULL ? weft__load_relaxed(&p->attention) : 0; /* looked at under the lock */
+        if (bits != 0 && m->given != NULL) { /* only where the processors have ATTENTION_MIGRATE */
+            runnable given = runnable_of_goroutine(m->given);
+            m->given = NULL;
+            return given;
+        }
+        if (p == NULL || (bits != 0 && attend(m, bits))) {
             if (!go_idle(m))
                 return RUNNABLE_NONE;
             continue;

@@ -84,9 +84,11 @@ static void refuse_start(bool failed)
         weft__watchdog_wake();
 }
 
-static void say_no_thread(int error)
+void weft__say_no_thread(int error)
 {
     static bool said; /* protected by the lock */
+    if (error == 0)
+        return;
     lock();
     bool say = !said;
     said = true;
@@ -152,7 +154,7 @@ static void leave_to_watchdog(struct machine *m)
 
 /* A thread for it, asked for once: the caller may be a goroutine, or a timer under its heap's lock, and has no time.
  * Otherwise later, and then by whoever wants one: the watchdog, if nobody else does. */
-static int start_for_work(struct machine *m)
+int weft__start_for_work(struct machine *m)
 {
     if (is_changed_thread()) {
         leave_to_watchdog(m);
@@ -174,7 +176,7 @@ static int start_for_work(struct machine *m)
  * that has gone idle meanwhile can do it. */
 static void do_without(int error)
 {
-    say_no_thread(error);
+    weft__say_no_thread(error);
     lock();
     bool again = is_open() && weft__work_somewhere();
     unlock();
@@ -199,7 +201,7 @@ void weft__wake_processor(void)
     unlock();
     if (m != NULL && idle)
         weft__machine_wake(m);
-    else if (m != NULL && (error = start_for_work(m)) != 0)
+    else if (m != NULL && (error = weft__start_for_work(m)) != 0)
         weft__add_seq(&weft__rt.spinning, -1);
     if (error != 0) /* else spinning is the machine's now, if there is one */
         do_without(error);
@@ -222,7 +224,7 @@ void weft__start_machines(void)
 {
     int error;
     for (struct machine *m; (m = take_to_start()) != NULL;)
-        if ((error = start_for_work(m)) != 0) {
+        if ((error = weft__start_for_work(m)) != 0) {
             weft__add_seq(&weft__rt.spinning, -1); /* as in wake_processor */
             do_without(error);
         }
