@@ -109,6 +109,7 @@ static void locked_levels(int levels)
     for (int i = 0; i < levels; i++)
         weft_lock_thread();
     pid_t tid = thread();
+    atomic_store(&on_thread, 0); /* it may have run here before */
     for (int i = levels; i > 0; i--) {
         for (int turn = 0; turn < 20; turn++) {
             weft_yield();
@@ -120,7 +121,7 @@ static void locked_levels(int levels)
     weft_unlock_thread();
     weft_lock_thread(); /* once is enough all the same */
     tid = thread();
-    atomic_store(&on_thread, 0);
+    atomic_store(&on_thread, 0); /* as above */
     while (atomic_load(&on_thread) == 0) /* the others have left the thread */
         weft_yield();
     test_check(thread() == tid && atomic_load(&on_thread) != tid);
