@@ -30,6 +30,7 @@ enum free_kind {
     FREE_TICK,
     FREE_YIELD,
     FREE_CLOSE,
+    FREE_FLEETING,
     FREE_KINDS
 };
 
@@ -54,7 +55,8 @@ struct parcel {
 };
 
 static struct {
-    void *channels[FREE_CHANNELS];
+    void *channels[FREE_CHANNELS], *never;
+    int helpers; /* of meet, that have not ended */
     bool closed[FREE_CHANNELS];
     weft_context *context;
     weft_timer *ticker;
@@ -185,6 +187,36 @@ static void close_channel(int channel)
     weft_chan_close_untyped(game.channels[channel]);
 }
 
+/* A channel that is freed by the one whom a waiting select has served, at once: nobody may touch it afterwards (C-14, S-09). */
+static void meet_by_select(void *fleeting, bool sends)
+{
+    uint64_t value = 4711;
+    struct weft_select_case cases[] = {
+        {.operation = WEFT_SELECT_RECV, .channel = game.never},
+        {.operation = sends ? WEFT_SELECT_SEND : WEFT_SELECT_RECV, .channel = fleeting, .value = &value},
+        {.operation = WEFT_SELECT_RECV, .channel = game.never},
+    };
+    FUZZ_CHECK(weft_select(cases, 3) == 1 && value == 4711);
+    game.helpers--;
+}
+
+static void meet(const struct free_op *op)
+{
+    uint64_t value = 4711;
+    bool sends = op->duration != 0;
+    void *fleeting = weft_chan_make_untyped(sizeof value, 8, 0, WEFT__SITE);
+    FUZZ_CHECK(fleeting != NULL);
+    game.helpers++;
+    FUZZ_CHECK(weft_go(meet_by_select, fleeting, !sends) == 0);
+    for (int i = 0; i < op->channels[0]; i++) /* who comes first */
+        weft_yield();
+    if (sends)
+        weft_chan_send_untyped(fleeting, &value);
+    else
+        FUZZ_CHECK(weft_chan_recv_untyped(fleeting, &value) && value == 4711);
+    weft_chan_release_untyped(fleeting);
+}
+
 static void carry_out(void *arg)
 {
     struct attempt *a = arg;
@@ -210,6 +242,9 @@ static void carry_out(void *arg)
         break;
     case FREE_CLOSE:
         close_channel(a->op->channels[0]);
+        break;
+    case FREE_FLEETING:
+        meet(a->op);
         break;
     default:
         do_receive(a);
@@ -264,7 +299,7 @@ static void draw_op(struct input *input, struct free_op *op, int *values)
             op->count = 1;
         }
     }
-    if (op->kind == FREE_SLEEP || op->kind == FREE_SELECT)
+    if (op->kind == FREE_SLEEP || op->kind == FREE_SELECT || op->kind == FREE_FLEETING)
         op->duration = take(input, 32) * WEFT_MICROSECOND;
 }
 
@@ -275,6 +310,8 @@ static void begin(struct input *input)
         game.channels[i] = weft_chan_make_untyped(8 * (size_t)channel_copies(i), 8, take(input, 4), WEFT__SITE);
         FUZZ_CHECK(game.channels[i] != NULL);
     }
+    game.never = weft_chan_make_untyped(8, 8, 0, WEFT__SITE);
+    FUZZ_CHECK(game.never != NULL);
     game.crew_count = 2 + (int)take(input, CREW - 1);
     game.period = (1 + take(input, 16)) * WEFT_MICROSECOND;
     game.began = weft_now();
@@ -340,7 +377,8 @@ int fuzz_free(void *input)
     for (int i = 0; i < VALUES; i++)
         if (game.sent[i] != game.received[i])
             fuzz_failed("value %d was %s", i, game.sent[i] ? "sent and not received" : "received and not sent");
-    FUZZ_CHECK(weft_goroutines() == 1);
+    FUZZ_CHECK(weft_goroutines() == 1 && game.helpers == 0);
+    weft_chan_release_untyped(game.never);
     weft_timer_free(game.ticker);
     weft_context_free(game.context);
     for (int i = 0; i < FREE_CHANNELS; i++) {

@@ -6,6 +6,7 @@
  * them. So each source of instants has a remainder modulo GRAIN of its own: a timer, a context's deadline, a worker's
  * time-out, the controller's pauses. Periods are multiples of GRAIN. What is due at once (a duration of zero) is part of the
  * step that made it so.
+ * Pairs: two workers may begin at once. An operation is not interrupted before it waits, so its turn tells the order.
  * Waiting on timers: those who wait on one look again when it fires, in an order that the schedule draws. When two of them also
  * have places in other channels' rows, these would change without being seen; so at most one such may wait. */
 #include <string.h>
@@ -27,6 +28,7 @@ static struct {
     int timer_calls[TIMERS], function_calls[CONTEXTS]; /* by the functions themselves */
     uint64_t serial;                                   /* the last value that was sent */
     const char *step;
+    bool in_pair; /* operations are drawn for a pair */
 } it;
 
 static uint32_t next(uint32_t n)
@@ -150,7 +152,7 @@ static void *channel_of(int index)
 /* A timer's channel that a worker may wait on, beside those that do. */
 static bool timer_is_free(int timer, bool placed)
 {
-    if (it.timers[timer] == NULL || it.model.timers[timer].kind == TIMER_FUNC)
+    if (it.in_pair || it.timers[timer] == NULL || it.model.timers[timer].kind == TIMER_FUNC)
         return false;
     int others;
     int receivers = model_receivers(&it.model, TIMER_CHANNEL + timer, &others);
@@ -241,26 +243,23 @@ static void draw_op(struct op *op, int worker)
     }
 }
 
+static const char *const op_names[] = {"send",     "recv",     "try send", "try recv", "close",
+                                       "send ctx", "recv ctx", "select",   "sleep",    "sleep ctx"};
+
 static void trace_op(int worker, const struct op *op)
 {
-    static const char *const names[] = {"send",     "recv",     "try send", "try recv", "close",
-                                        "send ctx", "recv ctx", "select",   "sleep",    "sleep ctx"};
     static const char *const cases[] = {"none", "send", "recv", "timeout", "default"};
-    fuzz_trace("%lld: worker %d: %s, context %d", (long long)it.model.now, worker, names[op->kind], op->context);
+    fuzz_trace("%lld: worker %d: %s, context %d", (long long)it.model.now, worker, op_names[op->kind], op->context);
     for (int i = 0; i < op->count; i++)
         fuzz_trace("    %s %d value %llu when %lld%s", cases[op->cases[i].kind], op->cases[i].channel,
                    (unsigned long long)op->cases[i].value, (long long)op->cases[i].when,
                    op->cases[i].drop ? " drop" : "");
 }
 
-/* Give an operation to an idle worker; settle; the model follows. */
-static void perform(int worker, const struct op *op)
+/* Give an operation to an idle worker. */
+static void begin_op(int worker, const struct op *op)
 {
-    const struct outcome *seen[WORKERS];
     struct worker *w = &it.workers[worker];
-    static const char *const names[] = {"send",     "recv",     "try send", "try recv", "close",
-                                        "send ctx", "recv ctx", "select",   "sleep",    "sleep ctx"};
-    it.step = names[op->kind];
     trace_op(worker, op);
     w->op = *op;
     w->context = op->context == BACKGROUND ? weft_context_background() : it.contexts[op->context];
@@ -270,20 +269,49 @@ static void perform(int worker, const struct op *op)
     }
     w->busy = true;
     worker_tell(w);
-    weft_sim_wait();
-    for (int i = 0; i < WORKERS; i++)
-        seen[i] = it.workers[i].busy ? NULL : &it.workers[i].outcome;
-    model_begin(&it.model, worker, op, seen);
-    compare();
 }
 
+/* One operation; settle; the model follows. */
 static void step_worker(int worker)
 {
     struct op op;
     if (it.workers[worker].busy)
         return;
     draw_op(&op, worker);
-    perform(worker, &op);
+    it.step = op_names[op.kind];
+    begin_op(worker, &op);
+    weft_sim_wait();
+    const struct outcome *seen[WORKERS] = {NULL};
+    if (!it.workers[worker].busy)
+        seen[worker] = &it.workers[worker].outcome;
+    model_begin(&it.model, worker, &op, seen);
+    compare();
+}
+
+/* Two operations before anything settles, in the order that the schedule draws and the workers tell. Not on timers, where two who
+ * begin to wait would be beyond what the head says. */
+static void step_pair(int one, int other)
+{
+    struct op ops[2];
+    const int workers[2] = {one, other};
+    if (one == other || it.workers[one].busy || it.workers[other].busy)
+        return;
+    it.in_pair = true;
+    for (int i = 0; i < 2; i++)
+        draw_op(&ops[i], workers[i]);
+    it.in_pair = false;
+    it.step = "pair";
+    for (int i = 0; i < 2; i++)
+        begin_op(workers[i], &ops[i]);
+    weft_sim_wait();
+    const struct outcome *seen[WORKERS] = {NULL};
+    for (int i = 0; i < 2; i++)
+        if (!it.workers[workers[i]].busy)
+            seen[workers[i]] = &it.workers[workers[i]].outcome;
+    int first = it.workers[one].turn > it.workers[other].turn;
+    model_begin(&it.model, workers[first], &ops[first], seen);
+    model_begin(&it.model, workers[!first], &ops[!first], seen);
+    compare();
 }
 
 /* ---- timers ---- */
@@ -553,8 +581,10 @@ int fuzz_settled(void *input)
 {
     begin(input);
     for (int steps = 0; it.input->at != it.input->end && steps < STEPS_MAX; steps++) {
-        uint32_t what = next(16);
-        if (what < 10) {
+        uint32_t what = next(20);
+        if (what >= 16) {
+            step_pair((int)what % WORKERS, (int)next(WORKERS));
+        } else if (what < 10) {
             step_worker((int)what % WORKERS);
         } else if (what < 12) {
             step_timer();

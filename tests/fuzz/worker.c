@@ -128,6 +128,7 @@ static void wait_to_be_told(struct worker *w)
 
 void worker_main(struct worker *w)
 {
+    static int turns; /* only compared; all goroutines of a simulation are in one thread */
     for (;;) {
         wait_to_be_told(w);
         if (w->quit)
@@ -135,6 +136,7 @@ void worker_main(struct worker *w)
         struct weft_panic_info info;
         memset(w->received, UNTOUCHED, sizeof w->received);
         w->outcome = (struct outcome){.index = 0};
+        w->turn = ++turns;
         if (weft_recover(carry_out, w, &info))
             w->outcome = (struct outcome){.index = NONE, .panic = known_message(info.message)};
         w->busy = false;

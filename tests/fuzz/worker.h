@@ -18,6 +18,7 @@ struct worker {
     void *channels[CASES]; /* of op's cases */
     int sizes[CASES];
     weft_context *context;
+    int turn;               /* the operation was the turn-th of all workers' */
     struct outcome outcome; /* when not busy; value is not set */
     unsigned char received[CASES][ELEMENT_MAX];
     bool oks[CASES][2]; /* the flag, between two that nobody may touch */
