@@ -57,6 +57,10 @@ static struct {
     atomic_int futex;      /* enum faults_futex */
     atomic_llong clock_by; /* ns that the monotonic clock is ahead of the real one */
     atomic_int jitter;     /* ns by which it goes back and forth between two looks */
+    atomic_bool own_clock; /* it is ours: monotonic whatever is done to it, at the cost of a lock */
+    bool stands;           /* ours stands still at the last reading; under the lock */
+    atomic_bool no_clock;  /* it cannot be read: EPERM */
+    atomic_long wall;      /* readings of any other clock while faults.watching */
 } faults;
 
 static _Thread_local bool faults_marked;
@@ -64,6 +68,7 @@ static _Thread_local bool faults_marked;
 enum faults_futex {
     FAULTS_FUTEX_REAL,
     FAULTS_FUTEX_SPURIOUS,  /* never waits: EINTR at once */
+    FAULTS_FUTEX_AGAIN,     /* the same, EAGAIN: the word is never as expected */
     FAULTS_FUTEX_SOMETIMES, /* each other one returns at once for no reason */
     FAULTS_FUTEX_OUR_CLOCK  /* looks at the wrapped clock every now and then, as a kernel would whose clock jumped */
 };
@@ -266,8 +271,40 @@ int __wrap_open(const char *path, int flags, ...)
 
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+
+static pthread_mutex_t faults_clock_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Nobody has a reading from before a change that shows after it. */
+static int faults_read_own_clock(struct timespec *now)
+{
+    static int64_t last; /* under the lock */
+    pthread_mutex_lock(&faults_clock_lock);
+    if (!faults.stands || last == 0) {
+        (void)__real_clock_gettime(CLOCK_MONOTONIC, now);
+        last = (int64_t)now->tv_sec * 1000000000 + now->tv_nsec + atomic_load(&faults.clock_by);
+    }
+    *now = (struct timespec){last / 1000000000, last % 1000000000};
+    pthread_mutex_unlock(&faults_clock_lock);
+    return 0;
+}
+
+TEST_HELPER void faults_stop_clock(bool stop)
+{
+    pthread_mutex_lock(&faults_clock_lock);
+    faults.stands = stop;
+    pthread_mutex_unlock(&faults_clock_lock);
+}
+
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
+    if (clock != CLOCK_MONOTONIC && atomic_load(&faults.watching))
+        atomic_fetch_add(&faults.wall, 1);
+    if (clock == CLOCK_MONOTONIC && atomic_load(&faults.no_clock)) {
+        errno = EPERM;
+        return -1;
+    }
+    if (clock == CLOCK_MONOTONIC && atomic_load(&faults.own_clock))
+        return faults_read_own_clock(now);
     int result = __real_clock_gettime(clock, now);
     int64_t by = atomic_load(&faults.clock_by);
     int jitter = atomic_load(&faults.jitter);
@@ -285,7 +322,14 @@ int __real_clock_nanosleep(clockid_t clock, int flags, const struct timespec *at
 int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *at, struct timespec *left);
 int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *at, struct timespec *left)
 {
-    struct timespec real = *at;
+    struct timespec real = *at, now;
+    while (clock == CLOCK_MONOTONIC && (flags & TIMER_ABSTIME) != 0 && atomic_load(&faults.own_clock)) {
+        (void)faults_read_own_clock(&now);
+        if (now.tv_sec > at->tv_sec || (now.tv_sec == at->tv_sec && now.tv_nsec >= at->tv_nsec))
+            return 0;
+        const struct timespec slice = {0, 200000};
+        (void)__real_clock_nanosleep(CLOCK_MONOTONIC, 0, &slice, NULL);
+    }
     if (clock == CLOCK_MONOTONIC && (flags & TIMER_ABSTIME) != 0) {
         int64_t ns = (int64_t)at->tv_sec * 1000000000 + at->tv_nsec - atomic_load(&faults.clock_by);
         real = (struct timespec){ns / 1000000000, ns % 1000000000};
@@ -328,11 +372,12 @@ static long faults_futex_wait(uint32_t *word, long operation, long expected, con
     int mode = atomic_load(&faults.futex);
     if (mode == FAULTS_FUTEX_OUR_CLOCK)
         return faults_wait_by_our_clock(word, operation, expected, timeout);
-    if (mode == FAULTS_FUTEX_SPURIOUS || (mode == FAULTS_FUTEX_SOMETIMES && atomic_fetch_add(&turns, 1u) % 2 == 0)) {
+    if (mode == FAULTS_FUTEX_SPURIOUS || mode == FAULTS_FUTEX_AGAIN ||
+        (mode == FAULTS_FUTEX_SOMETIMES && atomic_fetch_add(&turns, 1u) % 2 == 0)) {
         sched_yield(); /* the thread that is waited for may need this processor */
         if (mode == FAULTS_FUTEX_SOMETIMES)
             return 0;
-        errno = EINTR;
+        errno = mode == FAULTS_FUTEX_AGAIN ? EAGAIN : EINTR;
         return -1;
     }
     return __real_syscall(SYS_futex, word, operation, expected, timeout, NULL, 0);
