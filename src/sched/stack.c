@@ -66,7 +66,7 @@ static struct {
     uint64_t credits_out; /* of this run */
     uint32_t run;         /* changes whenever credits_out begins anew */
     uint32_t cold_total;
-    bool said_out_of_space, said_no_guard;
+    bool said_out_of_space, said_no_guard, said_used_up;
     enum weft__guard wanted, in_use;
     long protect_budget; /* -1: not read yet */
     struct goroutine *sized_free[SIZE_CLASSES];
@@ -140,6 +140,9 @@ static void guard(char *const *bases, uint32_t count, size_t size)
             continue;
         }
         pool.in_use = WEFT__GUARD_NONE;
+        if (pool.said_used_up) /* in an earlier run */
+            break;
+        pool.said_used_up = true;
         weft__warn(
             "the mappings that vm.max_map_count (%ld) allows are used up: further goroutine stacks have no guard "
             "against overflow; raise it with sysctl vm.max_map_count=N",
@@ -621,8 +624,10 @@ size_t weft__stack_get_size(void)
 void weft__stack_set_guard(enum weft__guard guard_wanted)
 {
     lock();
-    pool.wanted = guard_wanted;
-    pool.in_use = WEFT__GUARD_AUTO;
+    if (pool.wanted != guard_wanted) { /* else what was found out about the kernel still holds */
+        pool.wanted = guard_wanted;
+        pool.in_use = WEFT__GUARD_AUTO;
+    }
     unlock();
 }
 
