@@ -454,7 +454,7 @@ static int end_child(void *arg)
     return 0;
 }
 
-START_TEST(what_they_do_is_for_nobody)
+START_TEST(g02_p07_what_they_do_is_for_nobody)
 {
     deed = &deeds[_i];
     for (int processors = 1; processors <= 4; processors *= 2) {
@@ -493,7 +493,7 @@ static int deadlock_child(void *arg)
     return faults_run_once(&later);
 }
 
-START_TEST(a_deadlock_of_the_later_run_is_reported)
+START_TEST(d05_a_deadlock_of_the_later_run_is_reported)
 {
     static const struct deed ways[] = {{.name = "section", .act = nothing, .section = true},
                                        {.name = "no section", .act = enter_a_section}};
@@ -509,8 +509,8 @@ static Suite *suite(void)
     Suite *s = suite_create("faults/end");
     TCase *tests = tcase_create("end");
     tcase_set_timeout(tests, 280);
-    tcase_add_loop_test(tests, what_they_do_is_for_nobody, 0, sizeof deeds / sizeof deeds[0]);
-    tcase_add_loop_test(tests, a_deadlock_of_the_later_run_is_reported, 0, 2);
+    tcase_add_loop_test(tests, g02_p07_what_they_do_is_for_nobody, 0, sizeof deeds / sizeof deeds[0]);
+    tcase_add_loop_test(tests, d05_a_deadlock_of_the_later_run_is_reported, 0, 2);
     suite_add_tcase(s, tests);
     return s;
 }

@@ -45,6 +45,8 @@ static const struct faults_case cases[] = {
     {.name = "small run, mmap", .app = small_app, .kinds = FAULTS_MAP, .processors = 2, .cold = true},
     {.name = "small run, threads", .app = small_app, .kinds = FAULTS_THREAD, .processors = 4, .cold = true},
     {.name = "small run, files", .app = small_app, .kinds = FAULTS_OPEN, .processors = 0, .cold = true},
+    {.name = "simulated run, memory", .app = small_app, .kinds = FAULTS_MEMORY, .simulated = true, .cold = true},
+    {.name = "simulated run, anything", .app = small_app, .kinds = FAULTS_ANY, .simulated = true, .cold = true},
     {.name = "small run, anything", .app = small_app, .kinds = FAULTS_ANY, .processors = 4, .cold = true},
 };
 
