@@ -176,6 +176,8 @@ static int report_child(void *arg)
     const struct faults_case c = {.app = app};
     const struct faults_plan *plan = arg;
     setenv("WEFT_DEADLOCK", "on", 1);
+    (void)signal(SIGQUIT,
+                 SIG_DFL); /* a shell ignores it for what it runs in the background, and then so does the library */
     weft_procs(2);
     if (plan != NULL)
         faults_run.plan = *plan;
