@@ -1,330 +1,121 @@
 # SPDX-License-Identifier: Apache-2.0
-"""table.py - the bench table: Weft beside Go's own benchmarks, in one run.
+"""table.py - the bench: Weft beside Go and its peers in one run; tables, JSON, charts. bench/run calls it.
 
-Each case runs in each column (Weft, Go) in turn, round after round (A B A B), one process per sample, so that both
-see the same minutes of the machine. A sample is the last, longest call of the benchmark function, as in Go's testing;
-the calls before it are the warm-up. The table shows medians; the spread is the distance between the quartiles in per
-cent of the median. Absolute figures depend on machine and hour: the ratios are what counts.
+Four groups of rows: "names" are Go's own benchmarks, "workloads" what other systems can do, too, "parked" tasks that
+wait, "growth" one operation beside growing numbers. Each case runs in each column in turn, round after round (A B A B),
+one process per sample, so that all see the same minutes of the machine. A sample is the last, longest call of the case;
+the calls before it are the warm-up. The tables show medians; the spread is the distance between the quartiles in per cent
+of the median. Absolute figures depend on machine and hour: the ratios are what counts.
 
 When other processes took more than a seventh of a core while a sample ran, it is taken again, up to --retries times;
-the least disturbed one counts, and the disturbance is reported.
-
-A column is an object with name, version, cases() and sample(). A peer is one more column here.
+the least disturbed one counts, and the disturbance is reported. No round begins that would end after --minutes, and past
+them nothing is taken again, so the run is never much longer.
 """
 
 import argparse
 import datetime
 import json
-import math
 import os
 import platform
 import re
-import resource
-import statistics
 import subprocess
 import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILD = os.path.join(ROOT, "build", "bench")
-RESULT = re.compile(r"^Benchmark\S+\s+\d+\s+([0-9.e+]+) ns/op", re.MULTILINE)
-SKIP = re.compile(r"^--- SKIP: Benchmark\S+: (.*)$", re.MULTILINE)
-PARKED = re.compile(r"^parked \d+ rss (\S+) pte (\S+) create (\S+) end (\S+)$", re.MULTILINE)
-PARKED_COUNTS = (100_000, 1_000_000)
+import charts
+import growth
+import report
+from columns import BUILD, Go, Weft, peers
+from samples import Disturbance, Failed, Row, say
+
+# Seconds of one sample on a quiet machine with two cores, where that is more than benchtime asks for.
+SECONDS = {"WorkSkynet1000000": 1.5, "WorkSieve2000": 0.4, "WorkSleepers100000": 1.4, "WorkFanOut10Sleep": 2.1,
+           "WorkCompute": 0.2, "Parked100000": 1.0, "Parked1000000": 8.0, "GrowIdle": 0.4, "size 1000000": 7.0,
+           "size 100000": 1.0, "Grow": 0.3}
+LONG = ("WorkSkynet1000000", "WorkSieve2000", "WorkSleepers100000", "WorkFanOut10Sleep", "WorkCompute")
+GROUPS = ("names", "workloads", "parked", "growth")
 
 
-class Failed(Exception):
-    """A sample that did not come; the text says why."""
+def make_rows(cases, columns, options):
+    """Every row that the options ask for, in the tables' order."""
+    wanted, rows = re.compile(options.only), []
+    package_of = dict(cases)
+
+    def add(group, case, package, procs, parked=0):
+        able = [c for c in columns if c.has(case, package, procs)]
+        if group in ("names", "growth") or (options.quick and case in LONG):
+            able = [c for c in able if c.own]
+        if group in options.groups and wanted.search(case) and able:
+            rows.append(Row(group, case, package, procs, able, parked))
+
+    for case, package in cases:
+        if not case.startswith("Grow"):
+            for procs in options.procs:
+                add("workloads" if package == "workload" else "names", case, package, procs)
+    for procs in options.procs:
+        add("parked", "Parked100000", "parked", procs, 100_000)
+    if not options.quick:
+        add("parked", "Parked1000000", "parked", options.procs[0], 1_000_000)
+    for series in growth.SERIES:
+        for _, case, procs in series.points():
+            add("growth", case, package_of[case], procs)
+    have = set()  # a workload at one and two processors is a point of a series as well
+    unique = []
+    for row in rows:
+        if (row.case, row.procs) not in have:
+            have.add((row.case, row.procs))
+            unique.append(row)
+    return unique
 
 
-class Skipped(Exception):
-    """A sample that the benchmark itself refuses; the text says why."""
+def seconds_of(row, benchtime):
+    """What one sample of the row takes on a quiet machine, about."""
+    size = "size " + row.case.split("/")[-1]
+    if row.case in SECONDS:
+        return SECONDS[row.case]
+    if row.case.startswith("GrowIdle") and size not in SECONDS:
+        return SECONDS["GrowIdle"]
+    if row.group == "growth" and "/" in row.case:
+        light = row.case.startswith(("GrowSpawn", "GrowCapacity", "GrowTimers"))
+        return SECONDS["Grow"] if light else SECONDS.get(size, SECONDS["Grow"])
+    return 1.7 * benchtime / 1000 + 0.02
 
 
-def say(text):
-    print(text, file=sys.stderr, flush=True)
+def estimate(rows, options):
+    """Seconds of the whole, per group."""
+    groups = {}
+    for row in rows:
+        seconds = seconds_of(row, options.benchtime)
+        for column in row.columns:
+            least = 3 if column.own or seconds < options.budget else 1
+            rounds = min(options.rounds, max(least, int(options.budget / seconds) + 1))
+            groups[row.group] = groups.get(row.group, 0) + seconds * rounds
+    return groups
 
 
-def run(command, timeout, **options):
-    """Standard output of a command that must succeed."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, **options)
-    except subprocess.TimeoutExpired:
-        raise Failed(f"no result after {timeout} s") from None
-    if done.returncode != 0:
-        lines = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
-        raise Failed(f"exit {done.returncode}: {lines[0]}")
-    return done.stdout
-
-
-class Disturbance:
-    """How much of a core others took while the block ran: what was busy, less what our children used."""
-
-    limit = 0.15
-
-    def __enter__(self):
-        self.start = self.now()
-        return self
-
-    def __exit__(self, *_):
-        wall, busy, own = (after - before for after, before in zip(self.now(), self.start))
-        self.share = max(0.0, busy - own - 0.02) / wall if wall > 0 else 0.0  # two ticks of the clock are no finding
-
-    @staticmethod
-    def now():
-        with open("/proc/stat", encoding="ascii") as lines:
-            user, nice, system, _, _, irq, softirq, steal = map(int, next(lines).split()[1:9])
-        children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        busy = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-        return time.monotonic(), busy, children.ru_utime + children.ru_stime
-
-
-def undisturbed(sample, retries):
-    """What sample() gives when others leave the machine alone, or the least disturbed of several; and how much."""
-    best = None
-    for attempt in range(retries + 1):
-        if attempt:
-            time.sleep(min(0.1 * attempt, 1.0))
-        with Disturbance() as disturbance:
-            result = sample()
-        if best is None or disturbance.share < best[1]:
-            best = (result, disturbance.share)
-        if best[1] <= Disturbance.limit:
+def measure(rows, options, start):
+    """Round after round, until all are taken or the time is over. Returns seconds per group and how many rounds."""
+    seconds, end, rounds, longest = {}, start + 60 * options.minutes, 0, 0
+    for turn in range(options.rounds):
+        begin = time.time()
+        left = [row for row in rows if any(row.wants(c, options.budget) for c in row.columns)]
+        if not left:
             break
-    return best
-
-
-def clean_environment(**more):
-    """The environment without what would change a measurement."""
-    drop = ("GOMAXPROCS", "GODEBUG", "GOGC", "GOMEMLIMIT", "GOFLAGS", "GOEXPERIMENT")
-    env = {k: v for k, v in os.environ.items() if k not in drop and not k.startswith("WEFT_")}
-    return env | more
-
-
-def parse_parked(output):
-    found = PARKED.search(output)
-    if not found:
-        raise Failed("no figures in: " + output.strip()[:80])
-    rss, pte, create, end = map(float, found.groups())
-    return {"bytes": rss + pte, "rss": rss, "page tables": pte, "create ns": create, "end ns": end}
-
-
-def parse_result(output):
-    found = RESULT.search(output)
-    if not found:
-        skip = SKIP.search(output)
-        if skip or output.strip() == "PASS":  # Go's testing names no skipped benchmark
-            raise Skipped(skip.group(1) if skip else "skipped by Go's own benchmark")
-        raise Failed("no result in: " + (output.strip()[:80] or "nothing"))
-    return float(found.group(1))
-
-
-class Weft:
-    """The library of this tree, built for release, and weft-bench."""
-
-    name = "Weft"
-
-    def __init__(self, binary):
-        self.binary = binary or self.build()
-        self.env = clean_environment()
-        described = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty", "--tags"],
-                                   capture_output=True, text=True)
-        self.version = described.stdout.strip() or "unknown"
-
-    @staticmethod
-    def build():
-        folder = os.path.join(BUILD, "release")
-        say("building Weft (release)")
-        off = [f"-DWEFT_{part}=OFF" for part in ("TESTS", "EXAMPLES", "TOOLS", "SHARED")]
-        run(["cmake", "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DWEFT_BENCH=ON", *off],
-            300)
-        run(["cmake", "--build", folder, "--target", "weft-bench"], 900)
-        return os.path.join(folder, "bench", "weft-bench")
-
-    def cases(self):
-        """Name and Go package of each case, in the table's order."""
-        return [line.split() for line in run([self.binary, "--list"], 60, env=self.env).splitlines()]
-
-    def sample(self, case, package, procs, benchtime):
-        command = [self.binary, "--procs", str(procs), "--benchtime", str(benchtime), case]
-        return parse_result(run(command, 60 + benchtime / 20, env=self.env))
-
-    def parked(self, count, procs):
-        return parse_parked(run([self.binary, "--procs", str(procs), "--parked", str(count)], 300, env=self.env))
-
-
-class Go:
-    """Go's own benchmarks: the test binaries of its packages, compiled once, run where their sources are."""
-
-    name = "Go"
-
-    def __init__(self):
-        self.goroot = run([os.path.join(ROOT, "bench", "get-go")], 900).strip()
-        self.home = os.path.join(BUILD, "go")
-        self.env = clean_environment(
-            GOROOT=self.goroot, GOTOOLCHAIN="local", GOPROXY="off", GOENV="off", GOFLAGS="", CGO_ENABLED="0",
-            GOCACHE=os.path.join(self.home, "cache"), GOPATH=os.path.join(self.home, "path"),
-            XDG_CONFIG_HOME=os.path.join(self.home, "config"))
-        self.go = os.path.join(self.goroot, "bin", "go")
-        self.version = run([self.go, "version"], 60, env=self.env).strip()
-
-    def folder(self, package):
-        if package == "workload":  # ours
-            return os.path.join(ROOT, "bench", "go")
-        return os.path.join(self.goroot, "src", package)
-
-    def build(self, packages):
-        for package in packages:
-            binary = os.path.join(self.home, package + ".test")
-            if package == "workload" or not os.path.exists(binary):
-                say(f"building Go's benchmarks of package {package}")
-                run([self.go, "test", "-c", "-o", binary, "."], 900, env=self.env, cwd=self.folder(package))
-        run([self.go, "build", "-o", os.path.join(self.home, "parked"), "."], 900, env=self.env,
-            cwd=os.path.join(ROOT, "bench", "go"))
-
-    def sample(self, case, package, procs, benchtime):
-        pattern = "/".join(f"^{re.escape(part)}$" for part in ("Benchmark" + case).split("/"))
-        command = [os.path.join(self.home, package + ".test"), "-test.run", "NONE", "-test.bench", pattern,
-                   "-test.cpu", str(procs), "-test.benchtime", f"{benchtime}ms", "-test.count", "1"]
-        return parse_result(run(command, 60 + benchtime / 20, env=self.env, cwd=self.folder(package)))
-
-    def parked(self, count, procs):
-        return parse_parked(run([os.path.join(self.home, "parked"), str(count), str(procs)], 300, env=self.env))
-
-
-def summary(samples):
-    """Median and spread (quartile distance, per cent of the median) of a list of figures."""
-    median = statistics.median(samples)
-    spread = 0.0
-    if len(samples) >= 4:
-        low, _, high = statistics.quantiles(samples, n=4, method="inclusive")
-        spread = 100 * (high - low) / median
-    elif len(samples) > 1:
-        spread = 100 * (max(samples) - min(samples)) / median
-    return {"median": median, "spread": spread, "min": min(samples), "max": max(samples), "samples": samples}
-
-
-class Row:
-    """One case at one number of processors: a cell per column."""
-
-    def __init__(self, case, package, procs):
-        self.case, self.package, self.procs = case, package, procs
-        self.samples, self.errors, self.skips, self.disturbed = {}, {}, {}, {}
-
-    def measure(self, column, benchtime, retries):
-        if column.name in self.errors or column.name in self.skips or (column.name == "Go" and self.package == "-"):
-            return
-        try:
-            ns, share = undisturbed(lambda: column.sample(self.case, self.package, self.procs, benchtime), retries)
-            self.samples.setdefault(column.name, []).append(ns)
-            self.disturbed.setdefault(column.name, []).append(share)
-        except Skipped as why:
-            self.skips[column.name] = str(why)
-        except Failed as why:
-            self.errors[column.name] = str(why)
-
-    def cell(self, column):
-        samples = self.samples.get(column)
-        if not samples or column in self.errors:
-            return None
-        return {**summary(samples), "disturbed": [round(share, 2) for share in self.disturbed[column]]}
-
-    def ratio(self):
-        weft, go = self.cell("Weft"), self.cell("Go")
-        return weft["median"] / go["median"] if weft and go else None
-
-    def as_json(self):
-        columns = {name: self.cell(name) for name in self.samples if name not in self.errors}
-        columns |= {name: {"error": why} for name, why in self.errors.items()}
-        columns |= {name: {"skipped": why} for name, why in self.skips.items()}
-        return {"name": self.case, "procs": self.procs, "columns": columns, "ratio": self.ratio()}
-
-
-def short(case):
-    return case.replace("impl=", "")
-
-
-def figure(x):
-    """Three significant digits or the whole number."""
-    if x is None:
-        return "-"
-    if x >= 100:
-        return f"{x:,.0f}"
-    return f"{x:.1f}" if x >= 10 else f"{x:.2f}"
-
-
-def ratio_text(x):
-    return "-" if x is None else f"{x:.2f}"
-
-
-def geometric_means(rows):
-    """Over Go's own benchmarks, per number of processors: geometric mean, how many cases, how many above 1."""
-    means = {}
-    for procs in sorted({row.procs for row in rows}):
-        ratios = [row.ratio() for row in rows if row.procs == procs and row.package != "workload" and row.ratio()]
-        if ratios:
-            mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-            means[procs] = {"mean": mean, "cases": len(ratios), "above 1": sum(r > 1 for r in ratios)}
-    return means
-
-
-def print_table(rows, parked, columns):
-    print(f"{'case':26} {'procs':>5} {'Weft ns/op':>12} {'spread':>7} {'Go ns/op':>12} {'spread':>7} {'ratio':>7}")
-    for row in rows:
-        cells = []
-        for name in ("Weft", "Go"):
-            cell = row.cell(name)
-            if cell:
-                cells.append(f"{figure(cell['median']):>12} {cell['spread']:6.0f}%")
-            else:
-                cells.append(f"{'failed' if name in row.errors else '-':>12} {'':7}")
-        print(f"{short(row.case):26} {row.procs:5} {cells[0]} {cells[1]} {ratio_text(row.ratio()):>7}")
-    for procs, mean in geometric_means(rows).items():
-        print(f"geometric mean of {mean['cases']} ratios at {procs}: {mean['mean']:.3f}, {mean['above 1']} above 1")
-    if parked:
-        print(f"\n{'parked':>10} {'procs':>5} {'column':>6} {'bytes each':>11} {'(RSS':>7} {'tables)':>8} "
-              f"{'create ns':>10} {'wake+end ns':>12}")
-        for (count, procs), cells in parked.items():
-            for column in columns:
-                cell = cells.get(column.name)
-                if isinstance(cell, dict):
-                    print(f"{count:10,} {procs:5} {column.name:>6} {cell['bytes']:11,.0f} {cell['rss']:7,.0f} "
-                          f"{cell['page tables']:8,.0f} {cell['create ns']:10,.0f} {cell['end ns']:12,.0f}")
-                else:
-                    print(f"{count:10,} {procs:5} {column.name:>6} {'failed: ' + cell if cell else '-'}")
-    for row in rows:
-        for name, why in {**row.skips, **row.errors}.items():
-            print(f"{name} {short(row.case)} at {row.procs}: {why}")
-
-
-def print_markdown(rows, parked, procs_list):
-    """The table as the README and docs/internals/performance.md have it: a line per case."""
-    heads = [f"Weft, {p} | Go, {p} | ratio" for p in procs_list]
-    print("| ns per operation, at processors | " + " | ".join(heads) + " |")
-    print("|---" + "|--:|--:|--:" * len(procs_list) + "|")
-    by_case = {}
-    for row in rows:
-        by_case.setdefault(row.case, {})[row.procs] = row
-    for case, at in by_case.items():
-        cells = []
-        for procs in procs_list:
-            row = at[procs]
-            medians = [figure(row.cell(n)["median"]) if row.cell(n) else "failed" if n in row.errors else "-"
-                       for n in ("Weft", "Go")]
-            cells += medians + [ratio_text(row.ratio())]
-        print(f"| {short(case)} | " + " | ".join(cells) + " |")
-    means = geometric_means(rows)
-    if means:
-        print("| **geometric mean** | " + " | ".join(f" | | **{means[p]['mean']:.2f}**" if p in means else " | | -"
-                                                     for p in procs_list) + " |")
-    if parked:
-        print("\n| parked goroutines, at processors | bytes each (RSS + page tables) | create, ns | wake and end, ns |")
-        print("|---|--:|--:|--:|")
-        for (count, procs), cells in parked.items():
-            for name, cell in cells.items():
-                if isinstance(cell, dict):
-                    print(f"| {count:,} in {name}, {procs} | {cell['bytes']:,.0f} | {cell['create ns']:,.0f} | "
-                          f"{cell['end ns']:,.0f} |")
+        # What a round takes shrinks as slow cells come to their end: two thirds of the last is a careful guess.
+        if turn > 0 and begin + 0.67 * longest > end:
+            say(f"only {turn} rounds fit into {options.minutes} minutes")
+            break
+        say(f"round {turn + 1} of {options.rounds}, {begin - start:.0f} s")
+        for row in left:
+            if turn > 0 and time.time() > end + 30:
+                say(f"round {turn + 1} is left off half done")
+                break
+            before = time.time()
+            for column in row.columns if turn % 2 == 0 else reversed(row.columns):
+                row.measure(column, options.benchtime, options.retries if time.time() < end else 0, options.budget)
+            seconds[row.group] = seconds.get(row.group, 0) + time.time() - before
+        rounds, longest = turn + 1, time.time() - begin
+    return seconds, rounds
 
 
 def machine():
@@ -341,55 +132,46 @@ def machine():
             "compiler": compiler[0] if compiler else "unknown"}
 
 
-def measure_parked(columns, counts, procs_list, rounds, retries):
-    parked = {}
-    for count in counts:
-        for procs in procs_list:
-            cells = parked.setdefault((count, procs), {})
-            for _ in range(rounds):
-                for column in columns:
-                    say(f"parked {count:,} at {procs}: {column.name}")
-                    if isinstance(cells.get(column.name), str):
-                        continue
-                    try:
-                        figures, _ = undisturbed(lambda c=column: c.parked(count, procs), retries)
-                        cells.setdefault(column.name, []).append(figures)
-                    except Failed as why:
-                        cells[column.name] = str(why)
-            for name, cell in cells.items():
-                if isinstance(cell, list):
-                    cells[name] = {key: statistics.median(sample[key] for sample in cell) for key in cell[0]}
-    return parked
-
-
 def arguments():
-    parser = argparse.ArgumentParser(prog="bench/run", description="Weft beside Go's own benchmarks, one table.")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter samples: under three minutes")
-    parser.add_argument("--only", metavar="REGEX", default="", help="cases whose name matches (Parked is one)")
+    parser = argparse.ArgumentParser(prog="bench/run", description="Weft beside Go and other systems, in one run.")
+    parser.add_argument("--quick", action="store_true",
+                        help="under three minutes: fewer and shorter samples, of the long workloads Weft and Go alone, "
+                             "no million parked, no growth")
+    parser.add_argument("--only", metavar="REGEX", default="", help="cases whose name matches (Parked100000 is one)")
+    parser.add_argument("--groups", default="", help=f"of {','.join(GROUPS)} (all; --quick: without growth)")
     parser.add_argument("--procs", default="1,2", help="numbers of processors (1,2)")
     parser.add_argument("--rounds", type=int, help="samples per cell (10; --quick: 3)")
-    parser.add_argument("--benchtime", type=int, metavar="MS", help="least time of one sample (200; --quick: 40)")
-    parser.add_argument("--retries", type=int, help="how often to take a disturbed sample again (10; --quick: 1)")
-    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument("--benchtime", type=int, metavar="MS", help="least time of one sample (60; --quick: 20)")
+    parser.add_argument("--budget", type=float, metavar="S",
+                        help="a cell that has cost so much takes no more than three samples (6; --quick: 1)")
+    parser.add_argument("--minutes", type=float, help="no round begins that would end later (24; --quick: 2.7)")
+    parser.add_argument("--retries", type=int, help="how often to take a disturbed sample again (5; --quick: 1)")
+    parser.add_argument("--estimate", action="store_true", help="say what the run would take, and end")
+    parser.add_argument("--markdown", metavar="FILE", nargs="?", const="-",
+                        help="print the tables as Markdown, or put them between the marks of a file")
+    parser.add_argument("--charts", metavar="FOLDER", default=os.path.join(BUILD, "charts"), help="where to draw")
     parser.add_argument("--json", default=os.path.join(BUILD, "results.json"), help="where to write the figures")
-    parser.add_argument("--no-go", action="store_true", help="Weft alone")
+    parser.add_argument("--no-go", action="store_true", help="without Go")
+    parser.add_argument("--no-peers", action="store_true", help="without the other systems")
     parser.add_argument("--weft-bench", metavar="FILE", help="use this weft-bench and build none")
     options = parser.parse_args()
-    options.rounds = options.rounds or (3 if options.quick else 10)
-    options.benchtime = options.benchtime or (40 if options.quick else 200)
-    options.retries = (1 if options.quick else 10) if options.retries is None else options.retries
+    full_quick = {"rounds": (10, 3), "benchtime": (60, 20), "budget": (6.0, 1.0), "minutes": (24.0, 2.7),
+                  "retries": (5, 1)}
+    for name, values in full_quick.items():
+        if getattr(options, name) is None:
+            setattr(options, name, values[options.quick])
     options.procs = [int(p) for p in options.procs.split(",")]
+    options.groups = options.groups.split(",") if options.groups else GROUPS[:3] if options.quick else GROUPS
+    unknown = set(options.groups) - set(GROUPS)
+    if unknown:
+        parser.error(f"no such group: {', '.join(sorted(unknown))}")
     return options
 
 
-def main():
-    options = arguments()
-    start, load = time.time(), os.getloadavg()
-    os.makedirs(BUILD, exist_ok=True)
-    wanted = re.compile(options.only)
+def make_columns(options):
+    """Weft, Go and the peers that can be had; a line for each that cannot."""
     weft = Weft(options.weft_bench)
-    columns = [weft]
-    cases = [(case, package) for case, package in weft.cases() if wanted.search(case)]
+    columns, cases = [weft], weft.cases()
     if not options.no_go:
         try:
             go = Go()
@@ -397,43 +179,81 @@ def main():
             columns.append(go)
         except Failed as why:
             say(f"no Go column: {why}")
+    for peer in [] if options.no_peers else peers():
+        try:
+            peer.build()
+            columns.append(peer)
+        except Failed as why:
+            say(f"skipped: {peer.name}: {why}")
+    return columns, cases
+
+
+def write_markdown(path, tables, files, heading):
+    """Print the tables, or put them between the marks of a file, with the charts that lie beside it."""
+    if path == "-":
+        print("\n\n".join([heading, *[report.markdown_table(head, lines) for _, head, lines in tables]]))
+        return
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    text = report.replace_part(text, "run", heading)
+    for name, head, lines in tables:
+        pictures = [f"![{name}]({os.path.relpath(f, os.path.dirname(os.path.abspath(path)))})" for f in files
+                    if os.path.basename(f).startswith({"names": "ratio"}.get(name, name))]
+        text = report.replace_part(text, name, "\n\n".join([report.markdown_table(head, lines), *pictures]))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def main():
+    options = arguments()
+    load = os.getloadavg()
+    os.makedirs(BUILD, exist_ok=True)
+    columns, cases = make_columns(options)
+    rows = make_rows(cases, columns, options)
+    columns = [c for c in columns if any(c in row.columns for row in rows)]
     host = machine()
-    say(f"{host['processor']}, {host['cores']} cores, Linux {host['kernel']}, {host['compiler']}; Weft {weft.version}; "
-        + "; ".join(c.version for c in columns[1:]) + f"; load {load[0]:.2f}")
+    say(f"{host['processor']}, {host['cores']} cores, Linux {host['kernel']}, {host['compiler']}; Weft "
+        + "; ".join(c.version for c in columns) + f"; load {load[0]:.2f}")
     if load[0] > 0.5:
         say("the machine is busy: samples that others disturb are taken again")
+    expected = estimate(rows, options)
+    say("estimate for a quiet machine: " + ", ".join(f"{group} {s:.0f} s" for group, s in expected.items())
+        + f"; {sum(expected.values()) / 60:.1f} minutes")
+    if options.estimate:
+        return 0
 
-    rows = [Row(case, package, procs) for case, package in cases for procs in options.procs]
-    for turn in range(options.rounds):
-        say(f"round {turn + 1} of {options.rounds}, {time.time() - start:.0f} s")
-        for row in rows:
-            for column in columns if turn % 2 == 0 else reversed(columns):
-                row.measure(column, options.benchtime, options.retries)
-    parked = {}
-    if wanted.search("Parked"):
-        counts = PARKED_COUNTS[:1] if options.quick else PARKED_COUNTS
-        parked = measure_parked(columns, counts, options.procs, 1 if options.quick else 3, options.retries)
-
-    if options.markdown:
-        print_markdown(rows, parked, options.procs)
-    else:
-        print_table(rows, parked, columns)
+    start = time.time()
+    seconds, rounds = measure(rows, options, start)
+    verdicts = growth.verdicts(rows)
+    files = charts.draw(rows, verdicts, options.procs, options.charts)
+    tables = report.tables(rows, columns, options.procs, verdicts)
     after = os.getloadavg()
     shares = [share for row in rows for column in row.disturbed.values() for share in column]
     noisy = sum(share > Disturbance.limit for share in shares)
+    today = datetime.datetime.now(datetime.timezone.utc)
+    if options.markdown:
+        heading = (f"{today:%Y-%m-%d}: {host['cores']} cores of {host['processor']}, {host['memory GiB']} GiB, "
+                   f"Linux {host['kernel']}, {host['compiler']}; {rounds} rounds, {noisy} of {len(shares)} samples "
+                   f"disturbed, load {load[0]:.1f} before and {after[0]:.1f} after. Weft "
+                   + "; ".join(c.version for c in columns) + ".")
+        write_markdown(options.markdown, tables, files, heading)
+    else:
+        for _, head, lines in tables:
+            print(report.text_table(head, lines) + "\n")
+        print("\n".join(report.notes(rows)))
+    for procs, mean in report.geometric_means(rows).items():
+        say(f"geometric mean of {mean['cases']} ratios to Go at {procs}: {mean['mean']:.3f}, {mean['above 1']} above 1")
     if noisy:
         say(f"{noisy} of {len(shares)} samples were disturbed by other processes")
-    say(f"load {load[0]:.2f} before, {after[0]:.2f} after; {time.time() - start:.0f} s; figures in {options.json}")
-    result = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": host,
-              "load": {"before": load, "after": after}, "rounds": options.rounds, "benchtime ms": options.benchtime, "disturbed samples": noisy,
+    say("took " + ", ".join(f"{group} {s:.0f} s" for group, s in seconds.items()) + f"; load {load[0]:.2f} before, "
+        f"{after[0]:.2f} after; {time.time() - start:.0f} s; figures in {options.json}, charts: {len(files)}")
+    result = {"date": today.isoformat(timespec="seconds"), "machine": host, "load": {"before": load, "after": after},
+              "rounds": rounds, "benchtime ms": options.benchtime, "disturbed samples": noisy, "seconds": seconds,
               "versions": {c.name: c.version for c in columns}, "rows": [row.as_json() for row in rows],
-              "geometric means": geometric_means(rows),
-              "parked": [{"count": k[0], "procs": k[1], "columns": cells} for k, cells in parked.items()]}
+              "geometric means": report.geometric_means(rows), "growth": verdicts}
     with open(options.json, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1)
-    failed = [row for row in rows if "Weft" in row.errors]
-    failed += [1 for cells in parked.values() if isinstance(cells.get("Weft"), str)]
-    return 1 if failed else 0
+    return 1 if any("Weft" in row.errors for row in rows) else 0
 
 
 if __name__ == "__main__":

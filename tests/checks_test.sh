@@ -116,4 +116,10 @@ if command -v gcc >/dev/null; then
     sed -i 's/ Source: Go.s runtime.Gosched//' tree/include/weft/run.h
     refuses "a field that is missing" "weft_yield: .*Source" bash tree/scripts/check-docs liball.so
 fi
+
+# --- the bench's reading of its samples
+if command -v python3 >/dev/null; then
+    passes "the bench's tables" python3 -B "$root/bench/bench_test.py"
+fi
+
 exit $status
