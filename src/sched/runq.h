@@ -8,6 +8,10 @@
  * Exactly once: an element is taken by the one whose CAS moves head past it. The ring slot is read before the CAS;
  *             if the owner has overwritten the slot since, head has moved and the CAS fails (indices are 32 bits wide: a
  *             thief would have to sleep through 2^32 takes to be fooled).
+ * Orders:     what an element refers to is published by tail or next (release) and seen by the thief that reads it there
+ *             (acquire). A thief's CAS of head is a release, for runq_put, which overwrites the slots that the thief has read.
+ *             What the owner takes are its own stores, or what it has acquired as a thief, and it overwrites what itself has
+ *             read: so its own CAS is relaxed. (A processor changes its owner under runtime.lock.)
  * Source:     the protocol of Go's runqput, runqget and runqgrab. */
 #ifndef WEFT_SCHED_RUNQ_H
 #define WEFT_SCHED_RUNQ_H
@@ -58,7 +62,7 @@ static inline runnable runq_get(struct runq *q)
         if (tail == head)
             return RUNNABLE_NONE;
         runnable r = weft__load_relaxed(&q->ring[head % RUNQ_SIZE]); /* own store, or the CAS fails */
-        if (weft__cas_acq_rel(&q->head, &head, head + 1))
+        if (weft__cas_relaxed(&q->head, &head, head + 1))            /* the owner's: see the head */
             return r;
     }
 }
@@ -71,7 +75,7 @@ static inline runnable runq_put_next(struct runq *q, runnable r)
         weft__store_release(&q->next, r); /* only the owner fills it, so no CAS; pairs with the thief's CAS */
         return RUNNABLE_NONE;
     }
-    if (weft__cas_acq_rel(&q->next, &old, r))
+    if (weft__cas_release(&q->next, &old, r)) /* the same; what was there is an own store */
         return old;
     weft__store_release(&q->next, r); /* a thief emptied it meanwhile */
     return RUNNABLE_NONE;
@@ -83,14 +87,15 @@ static inline runnable runq_take_next(struct runq *q)
     runnable r = weft__load_relaxed(&q->next);
     if (r == RUNNABLE_NONE)
         return RUNNABLE_NONE;
-    return weft__cas_acq_rel(&q->next, &r, RUNNABLE_NONE) ? r : RUNNABLE_NONE;
+    /* acquire: pairs with runq_put_next. No release: nothing of the taker's is published by an empty slot. */
+    return weft__cas_acquire(&q->next, &r, RUNNABLE_NONE) ? r : RUNNABLE_NONE;
 }
 
 /* Owner: the ring is full: take half of it off as a chain (linked by runnable_set_next), for the global queue.
  * Returns how many; 0 if thieves have made room meanwhile. */
 static inline uint32_t runq_shed(struct runq *q, runnable *first, runnable *last)
 {
-    uint32_t head = weft__load_acquire(&q->head);
+    uint32_t head = weft__load_relaxed(&q->head); /* the CAS checks it */
     uint32_t tail = weft__load_relaxed(&q->tail); /* own variable */
     uint32_t count = (tail - head) / 2;
     if (count != RUNQ_SIZE / 2)
@@ -98,7 +103,7 @@ static inline uint32_t runq_shed(struct runq *q, runnable *first, runnable *last
     runnable chain[RUNQ_SIZE / 2];
     for (uint32_t i = 0; i < count; i++)
         chain[i] = weft__load_relaxed(&q->ring[(head + i) % RUNQ_SIZE]); /* own stores, or the CAS fails */
-    if (!weft__cas_acq_rel(&q->head, &head, head + count))
+    if (!weft__cas_relaxed(&q->head, &head, head + count))               /* the owner's: see the head */
         return 0;
     for (uint32_t i = 0; i + 1 < count; i++)
         runnable_set_next(chain[i], chain[i + 1]);
@@ -126,7 +131,7 @@ static inline runnable runq_steal(struct runq *from, struct runq *to)
 {
     uint32_t to_tail = weft__load_relaxed(&to->tail); /* own variable */
     for (;;) {
-        uint32_t head = weft__load_acquire(&from->head); /* pairs with other takers */
+        uint32_t head = weft__load_relaxed(&from->head); /* the CAS checks it */
         uint32_t tail = weft__load_acquire(&from->tail); /* pairs with runq_put: the slots are filled */
         uint32_t count = tail - head;
         count -= count / 2;
@@ -138,7 +143,7 @@ static inline runnable runq_steal(struct runq *from, struct runq *to)
             runnable r = weft__load_relaxed(&from->ring[(head + i) % RUNQ_SIZE]);
             weft__store_relaxed(&to->ring[(to_tail + i) % RUNQ_SIZE], r); /* not published yet */
         }
-        if (!weft__cas_acq_rel(&from->head, &head, head + count))
+        if (!weft__cas_release(&from->head, &head, head + count)) /* pairs with runq_put: the slots have been read */
             continue;
         count--;
         runnable last = weft__load_relaxed(&to->ring[(to_tail + count) % RUNQ_SIZE]); /* own store */
