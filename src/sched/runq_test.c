@@ -251,6 +251,49 @@ START_TEST(p05_each_exactly_once)
 }
 END_TEST
 
+/* Run-next alone: the owner fills it again and again, and takes for itself what was in it; a thief empties it. Nothing but the slot
+ * orders what the owner has written to an element before the thief's look at it. */
+static void *thief_of_run_next(void *unused)
+{
+    (void)unused;
+    while (!weft__load_relaxed(&owner_is_done)) { /* orders nothing, as above */
+        runnable r = runq_take_next(&shared);
+        if (r != RUNNABLE_NONE)
+            take(r);
+        else
+            sched_yield();
+    }
+    return NULL;
+}
+
+START_TEST(p05_run_next_exactly_once)
+{
+    int rounds = test_iterations(40);
+    for (int round = 0; round < rounds; round++) {
+        pthread_t thread;
+        memset(taken, 0, sizeof taken);
+        start_at(&shared, 0);
+        stamp = (uint64_t)round + 1;
+        weft__store_relaxed(&owner_is_done, false); /* the thread does not exist yet */
+        ck_assert_int_eq(pthread_create(&thread, NULL, thief_of_run_next, NULL), 0);
+        for (unsigned i = 0; i < ELEMENTS; i++) {
+            runnable old = runq_put_next(&shared, stamped(i));
+            if (old != RUNNABLE_NONE)
+                take(old);
+            if (i % 64 == 0)
+                sched_yield(); /* on one core the thief comes to it */
+        }
+        weft__store_relaxed(&owner_is_done, true);
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+        runnable last = runq_take_next(&shared);
+        if (last != RUNNABLE_NONE)
+            take(last);
+        for (unsigned i = 0; i < ELEMENTS; i++)
+            test_check(weft__load_relaxed(&taken[i]) == 1); /* the thread has been joined */
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("run queue");
@@ -260,6 +303,7 @@ int main(void)
     tcase_add_test(tests, p01_a_full_ring_sheds_its_older_half);
     tcase_add_test(tests, p05_a_thief_takes_the_older_half);
     tcase_add_test(tests, p05_each_exactly_once);
+    tcase_add_test(tests, p05_run_next_exactly_once);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }
