@@ -71,13 +71,10 @@ static inline runnable runq_get(struct runq *q)
 static inline runnable runq_put_next(struct runq *q, runnable r)
 {
     runnable old = weft__load_relaxed(&q->next);
-    if (old == RUNNABLE_NONE) {
-        weft__store_release(&q->next, r); /* only the owner fills it, so no CAS; pairs with the thief's CAS */
-        return RUNNABLE_NONE;
-    }
-    if (weft__cas_release(&q->next, &old, r)) /* the same; what was there is an own store */
+    /* release, here and below: pairs with the thief's CAS. What was there is an own store. */
+    if (old != RUNNABLE_NONE && weft__cas_release(&q->next, &old, r))
         return old;
-    weft__store_release(&q->next, r); /* a thief emptied it meanwhile */
+    weft__store_release(&q->next, r); /* it is empty, or a thief has emptied it meanwhile; only the owner fills it */
     return RUNNABLE_NONE;
 }
 

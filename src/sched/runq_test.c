@@ -152,6 +152,8 @@ static bool steal_all(struct runq *from, struct runq *mine)
 {
     runnable r = runq_steal(from, mine);
     bool found = r != RUNNABLE_NONE;
+    if (found)
+        sched_yield(); /* the own queue is full now: its thief's turn */
     while (r != RUNNABLE_NONE) {
         take(r);
         r = runq_get(mine);
