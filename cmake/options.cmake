@@ -39,7 +39,9 @@ if(WEFT_SANITIZE STREQUAL "address")
                                                   -fno-omit-frame-pointer)
     target_link_options(weft_options INTERFACE -fsanitize=address,undefined)
 elseif(WEFT_SANITIZE STREQUAL "thread")
-    target_compile_options(weft_options INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
+    # Not weft_race, which is for programs that are compiled so.
+    target_compile_options(weft_options INTERFACE $<$<NOT:$<BOOL:$<TARGET_PROPERTY:WEFT_IS_RACE>>>:-fsanitize=thread>
+                                                  -fno-omit-frame-pointer)
     target_link_options(weft_options INTERFACE -fsanitize=thread)
 elseif(WEFT_SANITIZE)
     message(FATAL_ERROR "weft: WEFT_SANITIZE=${WEFT_SANITIZE}? It is address, thread or empty")

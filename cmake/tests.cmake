@@ -6,7 +6,8 @@
 #   test-timeout: 120                seconds until ctest ends it
 #   test-label: stress               more ctest labels
 #   test-serial:                     not beside other tests
-#   test-library: explore            link the library for exploration (tests/explore); without one the test is left out
+#   test-library: explore            link the library for exploration (tests/explore), or race: weft_race, for programs with races
+#                                    (tests/race); without one the test is left out
 #   test-skip: cross thread lto      not in cross builds, not under the named sanitizer (address, thread), not where all is
 #                                    compiled as one (--wrap does not see calls that are inlined); TEST_LTO tells a part of a test
 if(NOT WEFT_TESTS)

@@ -56,8 +56,10 @@ static __attribute__((noinline)) void send_parked(struct weft__chan *chan, const
     struct weft__parked parked = {
         .waiter = {.task = self, .value = (void *)value}, .chan = chan, .list = &chan->senders};
 
+    weft__race_publish(&self->race.out);
     weft__waiters_add(&chan->senders, &parked.waiter);
     weft__park(self, &weft__reason_send, &parked, commit_unlock, chan);
+    weft__race_acquire(&self->race.in);
     if (WEFT__UNLIKELY(parked.waiter.result == WEFT__WAITER_CLOSED))
         weft__panic("send on closed channel");
 }
@@ -67,6 +69,8 @@ void weft_chan_send_untyped(void *channel, const void *value)
     struct weft__chan *chan = channel;
     if (WEFT__UNLIKELY(!chan))
         wait_for_ever(&weft__reason_send_nil);
+    weft__race_read(&chan->race_used, 1, WEFT__RACE_CALLER);
+    weft__race_read(value, chan->element_size, WEFT__RACE_CALLER);
 
     struct weft__task *wake;
     weft__chan_lock(chan);
@@ -84,6 +88,8 @@ bool weft_chan_try_send_untyped(void *channel, const void *value)
     struct weft__chan *chan = channel;
     if (!chan || weft__chan_cannot_send(chan))
         return false;
+    weft__race_read(&chan->race_used, 1, WEFT__RACE_CALLER);
+    weft__race_read(value, chan->element_size, WEFT__RACE_CALLER);
 
     struct weft__task *wake;
     weft__chan_lock(chan);
@@ -102,8 +108,10 @@ static __attribute__((noinline)) bool recv_parked(struct weft__chan *chan, void 
     struct weft__parked parked = {.waiter = {.task = self, .value = value}, .chan = chan, .list = &chan->receivers};
     uint32_t element_size = chan->element_size;
 
+    weft__race_publish(&self->race.out);
     weft__waiters_add(&chan->receivers, &parked.waiter);
     weft__park(self, &weft__reason_recv, &parked, commit_unlock, chan);
+    weft__race_acquire(&self->race.in);
     if (WEFT__LIKELY(parked.waiter.result == WEFT__WAITER_SERVED))
         return true;
     weft__element_clear(value, element_size); /* closed; the channel itself may be gone */
@@ -140,14 +148,12 @@ static __attribute__((noinline)) bool recv_timed(struct weft__chan *chan, void *
     }
 }
 
-bool weft_chan_recv_untyped(void *channel, void *value)
+static inline bool receive(struct weft__chan *chan, void *value)
 {
-    struct weft__chan *chan = channel;
-    if (WEFT__UNLIKELY(!chan))
-        wait_for_ever(&weft__reason_recv_nil);
     if (WEFT__UNLIKELY(chan->timed))
         return recv_timed(chan, value);
     if (WEFT__UNLIKELY(weft__chan_is_finished(chan))) {
+        weft__race_acquire(&chan->race_closed);
         weft__element_clear(value, chan->element_size);
         return false;
     }
@@ -167,6 +173,17 @@ bool weft_chan_recv_untyped(void *channel, void *value)
     return false;
 }
 
+bool weft_chan_recv_untyped(void *channel, void *value)
+{
+    struct weft__chan *chan = channel;
+    if (WEFT__UNLIKELY(!chan))
+        wait_for_ever(&weft__reason_recv_nil);
+    weft__race_remember(uint32_t size = chan->element_size);
+    bool received = receive(chan, value);
+    weft__race_write(value, size, WEFT__RACE_CALLER);
+    return received;
+}
+
 /* Not parked: 1 with a value, 0 closed and drained, -1 it would wait. */
 static inline int try_recv(struct weft__chan *chan, void *value)
 {
@@ -175,6 +192,7 @@ static inline int try_recv(struct weft__chan *chan, void *value)
         if (weft__chan_cannot_recv(chan))
             return -1;
         if (weft__chan_is_finished(chan)) {
+            weft__race_acquire(&chan->race_closed);
             weft__element_clear(value, element_size);
             return 0;
         }
@@ -192,7 +210,11 @@ static inline int try_recv(struct weft__chan *chan, void *value)
 
 bool weft_chan_try_recv_untyped(void *channel, void *value, bool *ok)
 {
+    weft__race_remember(uint32_t size = channel ? ((struct weft__chan *)channel)->element_size : 0);
     int result = channel ? try_recv(channel, value) : -1;
+    if (result >= 0)
+        weft__race_write(value, size, WEFT__RACE_CALLER);
+    weft__race_write(ok, sizeof *ok, WEFT__RACE_CALLER);
     if (ok)
         *ok = result > 0;
     return result >= 0;
@@ -206,6 +228,8 @@ static struct weft__waiter *dismiss(weft__waiters *list, enum weft__waiter_resul
     struct weft__waiter *waiter;
     while ((waiter = weft__waiters_take(list)) != NULL) {
         waiter->result = (uint8_t)result;
+        if (result == WEFT__WAITER_CLOSED)
+            weft__race_publish(&waiter->task->race.in);
         waiter->next = more;
         more = waiter;
     }
@@ -233,12 +257,14 @@ void weft_chan_close_untyped(void *channel)
         panic_unlocked(chan, "close of closed channel");
     if (WEFT__UNLIKELY(!chan->block))
         panic_unlocked(chan, chan->timed ? "close of a timer's channel" : "close of a context's channel");
+    weft__race_write(&chan->race_used, 1, WEFT__RACE_CALLER);
     weft__chan_close_unlock(chan);
 }
 
 void weft__chan_close_unlock(struct weft__chan *chan)
 {
     ASSERT(weft__lock_is_taken(&chan->lock));
+    weft__race_publish(&chan->race_closed);
     /* release: pairs with the load of weft__chan_is_finished, which takes no lock. */
     weft__store_release(&chan->closed, true);
     struct weft__waiter *chain = dismiss(&chan->receivers, WEFT__WAITER_CLOSED, NULL);
@@ -313,13 +339,18 @@ void *weft_chan_make_untyped(size_t element_size, size_t alignment, int64_t capa
     if (__builtin_mul_overflow((size_t)capacity, element_size, &size) ||
         __builtin_add_overflow(size, ring_at + slack, &size) || size > PTRDIFF_MAX)
         return refuse(site, "its capacity is more than memory can be addressed for", capacity);
+    weft__race_remember(size_t words_at = size - slack);
+    weft__race_remember(size += 2 * weft__race_slots((uint64_t)capacity));
+    weft__race_enter(WEFT__RACE_CALLER); /* a report about the channel says where it was made */
     void *block = weft__port_alloc(size, alignment > LINE ? alignment : MALLOC_ALIGNMENT);
+    weft__race_leave();
     if (!block)
         return refuse_memory(site, capacity);
 
     struct weft__chan *chan = (void *)(((uintptr_t)block + slack) & ~(uintptr_t)(slack ? LINE - 1 : 0));
     set_up(chan, (unsigned char *)chan + ring_at, (uint32_t)element_size, (uint64_t)capacity, site);
     chan->block = block;
+    weft__race_remember(chan->race_words = (unsigned char *)chan + words_at);
     return chan;
 }
 

@@ -76,6 +76,10 @@ struct weft__chan {
     struct weft__chan_source *source;            /* immutable: where a timer's values come from; NULL */
     void *block;                  /* immutable: what to give back; NULL: part of something else (timer, context) */
     const struct weft_site *site; /* immutable: where it was made */
+#ifdef WEFT_RACE_REPORTS          /* race.h */
+    unsigned char *race_words;    /* immutable; two per slot */
+    unsigned char race_closed, race_used;
+#endif
 };
 
 /* For locking from other files; inline because the fast paths are made of them. */

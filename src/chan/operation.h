@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "chan/race.h"
 #include "chan/waiters.h"
 
 enum weft__outcome {
@@ -70,6 +71,7 @@ static inline enum weft__outcome weft__chan_put(struct weft__chan *chan, const v
         struct weft__waiter *receiver = weft__waiters_take(&chan->receivers);
         if (WEFT__LIKELY(receiver != NULL)) {
             *wake = weft__waiter_fill(receiver, value, chan->element_size);
+            weft__race_hand_over(chan, receiver->task);
             return WEFT__DONE;
         }
     }
@@ -79,6 +81,7 @@ static inline enum weft__outcome weft__chan_put(struct weft__chan *chan, const v
         if (tail >= chan->capacity)
             tail -= chan->capacity;
         weft__element_copy(weft__chan_slot(chan, tail), value, chan->element_size);
+        weft__race_put(chan, tail);
         weft__store_relaxed(&chan->count, count + 1); /* ordered by the lock; readers without it take it for a hint */
         return WEFT__DONE;
     }
@@ -106,6 +109,7 @@ static inline enum weft__outcome weft__chan_get(struct weft__chan *chan, void *v
         } else {
             weft__store_relaxed(&chan->count, count - 1); /* as in weft__chan_put */
         }
+        weft__race_get(chan, *wake);
         return WEFT__DONE;
     }
     if (weft__waiters_oldest(&chan->senders)) {
@@ -115,10 +119,15 @@ static inline enum weft__outcome weft__chan_get(struct weft__chan *chan, void *v
                 weft__element_copy(value, sender->value, chan->element_size);
             sender->result = WEFT__WAITER_SERVED;
             *wake = sender->task;
+            weft__race_take_over(sender->task);
             return WEFT__DONE;
         }
     }
-    return WEFT__UNLIKELY(weft__chan_is_closed(chan)) ? WEFT__CLOSED : WEFT__WOULD_WAIT;
+    if (WEFT__UNLIKELY(weft__chan_is_closed(chan))) {
+        weft__race_acquire(&chan->race_closed);
+        return WEFT__CLOSED;
+    }
+    return WEFT__WOULD_WAIT;
 }
 
 /* Looking without the lock (C-12).

@@ -237,6 +237,7 @@ static int wait(struct plan *plan, int64_t until)
     struct weft__select *select = &plan->select;
     struct weft__task *self = weft__self();
     weft__store_relaxed(&select->claim, WEFT__UNCLAIMED); /* published with the waiters, under the locks */
+    weft__race_publish(&self->race.out);
     put_waiters(select, self);
     const struct weft__wait_reason *reason =
         select->active > 0 || until != INT64_MAX ? &weft__reason_select : &weft__reason_select_never;
@@ -252,6 +253,7 @@ static int wait(struct plan *plan, int64_t until)
     take_waiters(select, winner);
     if (waiter->result == WEFT__WAITER_RETRY)
         return -1;
+    weft__race_acquire(&self->race.in);
     if (waiter->result == WEFT__WAITER_CLOSED) {
         if (one->operation == WEFT_SELECT_SEND)
             weft__panic("send on closed channel");
@@ -317,10 +319,8 @@ static int try_one(struct weft_select_case *cases, int channel, int otherwise)
     return channel;
 }
 
-int weft_select(struct weft_select_case *cases, size_t count)
+static int select_among(struct weft_select_case *cases, size_t count)
 {
-    if (WEFT__UNLIKELY(count > UINT16_MAX))
-        weft__panic("select with %zu cases: at most 65535 are possible", count);
     if (count == 2 && cases[0].operation == WEFT_SELECT_DEFAULT && weft__case_is_active(&cases[1]))
         return try_one(cases, 1, 0);
     if (count == 2 && cases[1].operation == WEFT_SELECT_DEFAULT && weft__case_is_active(&cases[0]))
@@ -341,4 +341,47 @@ int weft_select(struct weft_select_case *cases, size_t count)
         if ((index = wait(&plan, plan.deadline < until ? plan.deadline : until)) >= 0)
             return index;
     }
+}
+
+#ifdef WEFT_RACE_REPORTS
+/* All that may be sent is read when the select begins. */
+static void race_begin(struct weft_select_case *cases, size_t count, void *caller)
+{
+    for (struct weft_select_case *one = cases; one < cases + count; one++) {
+        if (!weft__case_is_active(one))
+            continue;
+        struct weft__chan *chan = one->channel;
+        weft__case_waiter(one)->element_size = chan->element_size;
+        if (one->operation != WEFT_SELECT_SEND)
+            continue;
+        weft__race_read(&chan->race_used, 1, caller);
+        weft__race_read(one->value, chan->element_size, caller);
+    }
+}
+
+/* The channel may be gone. */
+static void race_end(struct weft_select_case *chosen, void *caller)
+{
+    if (chosen->operation != WEFT_SELECT_RECV)
+        return;
+    weft__race_write(chosen->value, weft__case_waiter(chosen)->element_size, caller);
+    weft__race_write(chosen->ok, sizeof *chosen->ok, caller);
+}
+#endif
+
+int weft_select(struct weft_select_case *cases, size_t count)
+{
+    if (WEFT__UNLIKELY(count > UINT16_MAX))
+        weft__panic("select with %zu cases: at most 65535 are possible", count);
+#ifdef WEFT_RACE_REPORTS
+    void *caller = WEFT__RACE_CALLER;
+    race_begin(cases, count, caller);
+    weft__race_enter(caller);
+    int chosen = select_among(cases, count);
+    weft__race_leave();
+    race_end(&cases[chosen], caller);
+    return chosen;
+#else
+    return select_among(cases, count);
+#endif
 }

@@ -119,7 +119,9 @@ bool weft_recover(void (*fn)(void *arg), void *arg, struct weft_panic_info *info
         landed(&recovery);
         return true;
     }
+    weft__race_enter(WEFT__RACE_CALLER);
     fn(arg);
+    weft__race_leave();
     leave(&recovery);
     return false;
 }

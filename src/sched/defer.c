@@ -24,5 +24,7 @@ void weft_defer_run(struct weft_deferred *deferred)
     deferred->owner = NULL;
     /* Scopes nest, so it is the newest; a scope that was left by longjmp may have newer ones behind it: they are dropped. */
     owner->deferred = deferred->next;
+    weft__race_enter(WEFT__RACE_CALLER);
     deferred->fn(deferred->arg);
+    weft__race_leave();
 }

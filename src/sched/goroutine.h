@@ -63,8 +63,14 @@ struct spawn {
     bool is_main;
     uint32_t size;   /* of the value, for the two copying kinds */
     uint64_t few[4]; /* integer arguments; kind HEAP: few[0] is the value's address */
+#ifdef WEFT_RACE_REPORTS
+    void *fiber; /* TSan's handle, until the goroutine has it */
+    unsigned char race;
+#endif
 };
+#ifndef WEFT_RACE_REPORTS
 _Static_assert(sizeof(struct spawn) == 64, "a spawn record is one cache line");
+#endif
 
 struct long_spawn {
     struct spawn head;

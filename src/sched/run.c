@@ -409,8 +409,10 @@ static int run(const struct weft__sim_settings *sim, int (*app)(int, char **), i
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     bool machines_lost = lose_machines();
     uint32_t processors = take_processors();
-    if (result == 0)
+    if (result == 0) {
         result = weft__rt.result;
+        weft__race_acquire(&weft__rt.result); /* what the main function did, and nobody else */
+    }
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__sim_end();
     tear_down(machines_lost, processors);

@@ -27,6 +27,7 @@
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/lock.h"
+#include "port/race.h"
 
 struct weft__task;
 
@@ -62,6 +63,9 @@ struct weft__task {
     bool is_thread;                    /* immutable: a plain thread, not a goroutine */
     WEFT__ATOMIC(bool) is_locked;      /* it has its thread to itself (lock_thread.c); owner writes, reports read */
     uint16_t ran_on;                   /* as next: the machine that ran it last (migrate.c) */
+#ifdef WEFT_RACE_REPORTS
+    struct weft__race_words race;
+#endif
 };
 
 /* A panic whose deferred calls are running. */

@@ -18,6 +18,7 @@
 #include <weft/run.h>
 
 #include "port/port.h"
+#include "sched/race.h"
 #include "sched/runtime.h"
 
 #define SLAB_RECORDS 64u
@@ -229,7 +230,10 @@ static inline weft__function begin(weft__function fn, const struct weft_site *si
 weft__function weft_go_begin(weft__function fn, const struct weft_site *site, const struct weft_go_options *options,
                              unsigned shape)
 {
-    return begin(fn, site, options, NULL, shape);
+    weft__function capture = begin(fn, site, options, NULL, shape);
+    if (WEFT__LIKELY(capture != NULL))
+        weft__race_born(pending, WEFT__RACE_CALLER);
+    return capture;
 }
 
 /* Not to be inlined, as the three below: a caller that has parked before may be in another thread, and must not reckon with
@@ -238,11 +242,15 @@ __attribute__((noinline)) weft__function weft__spawn_begin(weft__function fn, co
                                                            const struct weft_go_options *options,
                                                            const struct weft__pending_hook *hook, unsigned shape)
 {
-    return begin(fn, site, options, hook, shape);
+    weft__function capture = begin(fn, site, options, hook, shape);
+    if (WEFT__LIKELY(capture != NULL))
+        weft__race_born(pending, WEFT__RACE_CALLER);
+    return capture;
 }
 
 void weft__arch_captured(void)
 {
+    weft__race_follows_caller(pending);
     publish(pending);
 }
 
@@ -281,6 +289,9 @@ __attribute__((noinline)) int weft__spawn_copy(const struct weft_site *site, con
     s->few[0] = (uint64_t)(uintptr_t)heap;
     if (size > 0)
         memcpy(fits ? (void *)((struct long_spawn *)s)->value : (char *)heap + 64, value, size);
+    weft__race_read(value, size, WEFT__RACE_CALLER);
+    weft__race_born(s, WEFT__RACE_CALLER);
+    weft__race_follows_caller(s);
     publish(s);
     return 0;
 }
@@ -294,10 +305,14 @@ int weft_go_copy_at(const struct weft_site *site, const struct weft_go_options *
 int weft__spawn_call(void (*fn)(void *arg), void *arg, const struct weft_site *site)
 {
     struct spawn *s = prepare((weft__function)fn, site, NULL, NULL, false);
-    if (s == NULL)
+    if (s == NULL) {
+        weft__race_follows_origins(NULL);
         return weft_go_error();
+    }
     s->kind = WEFT__SPAWN_FEW;
     s->few[0] = (uint64_t)(uintptr_t)arg;
+    weft__race_born(s, WEFT__RACE_CALLER);
+    weft__race_follows_origins(s);
     publish(s);
     return 0;
 }
@@ -307,6 +322,7 @@ void weft__spawn_drop(runnable r)
     if (!runnable_is_spawn(r))
         return;
     struct spawn *s = runnable_spawn(r);
+    weft__race_unborn(s);
     if (s->kind == WEFT__SPAWN_HEAP)
         weft__port_free((void *)(uintptr_t)s->few[0]);
     if (s->is_long && ((struct long_spawn *)s)->stack != NULL)
@@ -606,6 +622,7 @@ static void call_main(int (*app)(int, char **), int argc, char **argv)
     give_up_values(weft__machine()->g);
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__rt.result = result;
+    weft__race_release(&weft__rt.result);    /* for the caller of weft_run */
     weft__store_seq(&weft__rt.stopping, 1u); /* pairs with go_idle and find_runnable */
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__watchdog_wake();
@@ -627,6 +644,8 @@ struct spawn *weft__spawn_main(int (*app)(int, char **), int argc, char **argv, 
     s->few[0] = (uint64_t)(uintptr_t)app;
     s->few[1] = (uint64_t)(int64_t)argc;
     s->few[2] = (uint64_t)(uintptr_t)argv;
+    weft__race_born(s, WEFT__RACE_CALLER);
+    weft__race_follows_caller(s);
     weft__add_relaxed(&weft__rt.born_outside, 1); /* a count */
     return s;
 }

@@ -3,11 +3,14 @@
  * tools.c - see tools.h. Sources: compiler-rt's tsan_interface.h and common_interface_defs.h, Valgrind's manual 3.9.
  *
  * TSan: a fiber for each goroutine from its first run to its end. The switch synchronises (flag 0), because the commit step
- * of a park runs on the next context and lets go of locks on behalf of the one that parked.
+ * of a park runs on the next context and lets go of locks on behalf of the one that parked. Not so in weft_race (race.h), whose
+ * own synchronisation TSan does not see.
  * ASan: the two halves of a switch; a goroutine that dies frees its fake stack. A stack that is used again is
  * unpoisoned first: weft_exit and cut-off goroutines leave frames that nobody returned from.
  * Valgrind: each stack is registered when it is made. */
 #include "sched/tools.h"
+
+#include "sched/race.h"
 
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
@@ -19,6 +22,11 @@
 #define UNINSTRUMENTED __attribute__((disable_sanitizer_instrumentation))
 #else
 #define UNINSTRUMENTED __attribute__((no_sanitize("thread", "address")))
+#endif
+#ifdef WEFT_RACE_REPORTS
+#define SWITCH WEFT__SWITCH_WITHOUT_ORDER
+#else
+#define SWITCH 0
 #endif
 WEAK void *__tsan_get_current_fiber(void);
 WEAK void *__tsan_create_fiber(unsigned flags);
@@ -49,6 +57,7 @@ void weft__tools_machine_init(struct tools_machine *machine)
 {
     if (has_tsan)
         machine->fiber = __tsan_get_current_fiber();
+    weft__race_machine();
 }
 
 /* low ends where the frames of a fresh context begin. */
@@ -59,8 +68,12 @@ static size_t usable(const struct goroutine *g)
 
 void weft__tools_goroutine_start(struct goroutine *g)
 {
+#ifdef WEFT_RACE_REPORTS
+    weft__race_begin(g);
+#else
     if (has_tsan)
         g->fiber = __tsan_create_fiber(0);
+#endif
     if (has_asan)
         __asan_unpoison_memory_region(g->stack_low, usable(g));
     g->fake_stack = NULL;
@@ -82,7 +95,7 @@ UNINSTRUMENTED void weft__tools_leave(struct tools_machine *machine, struct goro
                                        to != NULL ? usable(to) : machine->stack_size);
     }
     if (has_tsan)
-        __tsan_switch_to_fiber(to != NULL ? to->fiber : machine->fiber, 0);
+        __tsan_switch_to_fiber(to != NULL ? to->fiber : machine->fiber, SWITCH);
 }
 
 UNINSTRUMENTED void weft__tools_arrive(struct tools_machine *machine, struct goroutine *self)

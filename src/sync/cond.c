@@ -110,6 +110,7 @@ static void commit(void *arg)
 static void tell(struct waiter *waiter)
 {
     struct weft__task *task = waiter->in_row.task;
+    weft__race_publish(&task->race.in); /* the waiter waits in nothing else meanwhile */
     /* acq_rel: pairs with commit's exchange and with wait's load. */
     if (weft__exchange_acq_rel(&waiter->progress, TOLD) == PARKED)
         weft__ready(task);
@@ -132,8 +133,10 @@ static int park(struct cond *cond, struct waiter *waiter, struct weft_context *c
     /* acquire: pairs with tell's exchange. */
     if (weft__load_acquire(&waiter->progress) != TOLD)
         weft__park_cancellable(waiter->in_row.task, &waiting, cond, commit, waiter, context, &waiter->claim);
-    if (WEFT__LIKELY(!weft__row_cancelled(&waiter->claim)))
+    if (WEFT__LIKELY(!weft__row_cancelled(&waiter->claim))) {
+        weft__race_acquire(&waiter->in_row.task->race.in);
         return 0;
+    }
     list(cond, 0);
     if (waiter->in_row.is_listed)
         weft__row_remove(&cond->row, &waiter->in_row);

@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "port/port.h"
+#include "sched/race.h"
 
 /* How long a deadline that found no memory for its goroutine is put off. */
 #define SPAWN_RETRY WEFT_MILLISECOND
@@ -151,6 +152,7 @@ static bool deadline_passed(struct weft__timer *timer, int64_t now)
     if (!canceller->is_expiring && !weft__context_try_retain(&canceller->context))
         return false; /* it is about to be freed */
     canceller->is_expiring = true;
+    weft__race_origin(&canceller->race_armed);
     int error = weft__spawn_call(expire, canceller, &deadline_site);
     if (error != -ENOMEM && error != -EAGAIN)
         return false; /* started, or the run is over */
@@ -166,8 +168,10 @@ static void link_to(struct weft__canceller *above, struct weft__canceller *cance
     if (!closed)
         weft__link_add(&above->children, &canceller->sibling);
     weft__context_unlock(above);
-    if (closed)
+    if (closed) {
+        weft__race_acquire(&above->done.race_closed); /* for those who see this one's end */
         weft__cancel(canceller, above->err, above->cause);
+    }
 }
 
 /* The timer is added under the lock, unless it is cancelled: whoever cancels takes the lock, and removes it then. Where
@@ -180,6 +184,7 @@ static void arm(struct weft__canceller *canceller, int64_t when)
     }
     int error = 0;
     weft__context_lock(canceller);
+    weft__race_publish(&canceller->race_armed);
     if (!weft__canceller_is_closed(canceller))
         error = weft__timer_add(&canceller->timer, when);
     weft__context_unlock(canceller);
@@ -292,7 +297,10 @@ static inline const struct weft__canceller *closed_canceller(const struct weft_c
 {
     check_context(context);
     const struct weft__canceller *canceller = context->canceller;
-    return canceller != NULL && weft__canceller_is_closed(canceller) ? canceller : NULL;
+    if (canceller == NULL || !weft__canceller_is_closed(canceller))
+        return NULL;
+    weft__race_acquire(&canceller->done.race_closed);
+    return canceller;
 }
 
 int weft__context_error(const struct weft_context *context)

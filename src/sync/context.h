@@ -91,6 +91,9 @@ struct weft__canceller {
     int timeout_cause;                  /* immutable */
     bool is_expiring;                   /* protected by the timer heap's lock: fire has taken a reference */
     struct weft__timer timer;           /* added under lock, while it is open; removed by whoever has closed it */
+#ifdef WEFT_RACE_REPORTS
+    unsigned char race_armed; /* before the timer is added: what happens before it fires */
+#endif
 };
 
 /* What weft_context_after_func makes. */
@@ -103,6 +106,9 @@ struct weft_context_function {
     void (*fn)(void *arg);                    /* immutable */
     void *arg;                                /* immutable */
     struct weft__timer retry;                 /* a start that found no memory is tried again */
+#ifdef WEFT_RACE_REPORTS
+    unsigned char race_made; /* what happens before fn, beside the cancellation */
+#endif
 };
 
 static inline void weft__context_lock(struct weft__canceller *canceller)

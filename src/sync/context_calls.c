@@ -27,13 +27,17 @@ int weft_chan_send_ctx_untyped(weft_context *context, void *channel, const void 
     if (error != 0)
         return error;
     if (!weft__context_is_cancellable(context)) {
+        weft__race_enter(WEFT__RACE_CALLER);
         weft_chan_send_untyped(channel, value);
+        weft__race_leave();
         return 0;
     }
-    if (weft_chan_try_send_untyped(channel, value))
-        return 0;
-    return select_with(
-        context, (struct weft_select_case){.operation = WEFT_SELECT_SEND, .channel = channel, .value = (void *)value});
+    weft__race_enter(WEFT__RACE_CALLER);
+    if (!weft_chan_try_send_untyped(channel, value))
+        error = select_with(context, (struct weft_select_case){
+                                         .operation = WEFT_SELECT_SEND, .channel = channel, .value = (void *)value});
+    weft__race_leave();
+    return error;
 }
 
 int weft_chan_recv_ctx_untyped(weft_context *context, void *channel, void *value, bool *ok)
@@ -42,13 +46,17 @@ int weft_chan_recv_ctx_untyped(weft_context *context, void *channel, void *value
     int error = weft__context_error(context);
     if (error != 0)
         return error;
+    weft__race_enter(WEFT__RACE_CALLER);
     if (!weft__context_is_cancellable(context))
         received = weft_chan_recv_untyped(channel, value);
     else if (!weft_chan_try_recv_untyped(channel, value, &received))
         error = select_with(context,
                             (struct weft_select_case){
                                 .operation = WEFT_SELECT_RECV, .channel = channel, .value = value, .ok = &received});
-    if (ok != NULL && error == 0)
+    weft__race_leave();
+    if (ok != NULL && error == 0) {
+        weft__race_write(ok, sizeof *ok, WEFT__RACE_CALLER);
         *ok = received;
+    }
     return error;
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "port/port.h"
+#include "sched/race.h"
 #include "sync/context.h"
 
 /* How long a start that found no memory or no stack is put off. The function is late then, but not lost. */
@@ -38,10 +39,17 @@ static void run(void *arg)
     fn(fn_arg);
 }
 
+static int start(struct weft_context_function *function)
+{
+    weft__race_origin(&function->race_made);
+    weft__race_origin(&function->context->canceller->done.race_closed);
+    return weft__spawn_call(run, function, &function_site);
+}
+
 /* Runs under the heap's lock. */
 static bool try_again(struct weft__timer *timer, int64_t now)
 {
-    int error = weft__spawn_call(run, WEFT__CONTAINER(timer, struct weft_context_function, retry), &function_site);
+    int error = start(WEFT__CONTAINER(timer, struct weft_context_function, retry));
     if (error != -ENOMEM && error != -EAGAIN)
         return false; /* started, or the run is over */
     timer->when = now + SPAWN_RETRY;
@@ -51,7 +59,7 @@ static bool try_again(struct weft__timer *timer, int64_t now)
 void weft__context_function_start(struct weft_context_function *function)
 {
     for (;;) {
-        int error = weft__spawn_call(run, function, &function_site);
+        int error = start(function);
         if (error == 0)
             return;
         if (error == -ENOMEM || error == -EAGAIN)
@@ -84,6 +92,7 @@ weft_context_function *weft_context_after_func(weft_context *context, void (*fn)
     if (canceller == NULL)
         return function;
     weft__store_relaxed(&function->references, 2u); /* published by the lock, or by the spawn */
+    weft__race_publish(&function->race_made);
     weft__context_lock(canceller);
     bool closed = weft__canceller_is_closed(canceller);
     if (!closed)

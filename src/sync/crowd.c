@@ -3,6 +3,7 @@
  * crowd.c - joining and releasing a crowd; crowd.h has the data, the invariants and the life. */
 #include "sync/crowd.h"
 
+#include "sched/race.h"
 #include "sync/cancel.h"
 #include "sync/spin.h"
 
@@ -71,6 +72,7 @@ enum weft__crowd_result weft__crowd_join(struct weft__crowd *crowd, uint64_t see
         leave(crowd, &waiter);
         return WEFT__CROWD_CANCELLED;
     }
+    weft__race_acquire(&waiter.task->race.in);
     return waiter.alone ? WEFT__CROWD_ALONE : WEFT__CROWD_LET_GO;
 }
 
@@ -105,6 +107,10 @@ void weft__crowd_release(struct weft__crowd *crowd)
         let_others_in(crowd);
         weft__spin_turn(&turns);
     }
+#ifdef WEFT_RACE_REPORTS /* now, as one of them may free the object before another one goes on */
+    for (struct weft__crowd_waiter *one = waiter; one != NULL; one = one->next)
+        weft__race_wake(one->task, crowd);
+#endif
     /* The last touch. release: pairs with the acquire load of one who finds that the event has come and does not wait. An
      * exchange, not a store: the user's bits may have moved on. */
     weft__and_release(&crowd->word, ~WEFT__CROWD_BITS);

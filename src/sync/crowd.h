@@ -24,6 +24,7 @@
  *             after which the object may be gone. They agree by the waiter's stage: from LISTED either the releaser takes it
  *             to DROPPED, and the waiter goes without touching the object; or the waiter takes it to LEAVING, and the
  *             releaser lets BUSY go and keeps WAITED until the waiter is off.
+ * Races:      the user's operations release the crowd's address (port/race.h), those who find that the event has come acquire it.
  * Callers:    goroutines and threads. Nothing is allocated. */
 #ifndef WEFT_SYNC_CROWD_H
 #define WEFT_SYNC_CROWD_H

@@ -19,6 +19,7 @@
 
 #include "base/atomic.h"
 #include "base/check.h"
+#include "port/race.h"
 
 /* Immutable after init, but for next and running. */
 struct map {
@@ -68,6 +69,7 @@ static void cut_short(void *arg)
     struct map *map = worker->map;
     if (!worker->busy)
         return;
+    weft__race_write(result_of(map, worker->index), map->out_size, WEFT__RACE_CALLER);
     if (map->out_size > 0)
         memset(result_of(map, worker->index), 0, map->out_size);
     if (start_worker(map) != 0)

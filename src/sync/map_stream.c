@@ -130,18 +130,20 @@ static bool take_in_order(struct stream *stream, uint64_t *number)
     if (!stream->ended) {
         wait_for_slot(stream);
         *number = stream->taken;
+        weft__race_acquire(&stream->done[*number % stream->slots]); /* the slot's last use is over */
         taken = weft_chan_recv_untyped(stream->in, input_of(stream, *number));
         if (taken)
             stream->taken++;
         else
             stream->ended = true;
     }
-    weft_mutex_unlock(&stream->turn);
+    weft__mutex_unlock_for(&stream->turn);
     return taken;
 }
 
 static void deliver_in_order(struct stream *stream, uint64_t number)
 {
+    weft__race_release(&stream->done[number % stream->slots]); /* for the sender, if it is another one */
     weft__lock_take(&stream->lock, WEFT__RANK_SYNC);
     ASSERT(number - stream->sent < stream->slots);
     stream->done[number % stream->slots] = true;
@@ -152,7 +154,9 @@ static void deliver_in_order(struct stream *stream, uint64_t number)
     stream->sending = true;
     for (; stream->done[number % stream->slots]; number++) {
         weft__lock_leave(&stream->lock, WEFT__RANK_SYNC);
+        weft__race_acquire(&stream->done[number % stream->slots]);
         weft_chan_send_untyped(stream->out, result_of(stream, number));
+        weft__race_release(&stream->done[number % stream->slots]);
         weft__lock_take(&stream->lock, WEFT__RANK_SYNC);
         stream->done[number % stream->slots] = false;
         stream->sent = number + 1;
@@ -217,6 +221,7 @@ static void cut_short(void *arg)
     struct task *task = &worker->task;
     if (!worker->busy)
         return;
+    weft__race_write(result_of(task->stream, task->number), task->stream->out_size, WEFT__RACE_CALLER);
     memset(result_of(task->stream, task->number), 0, task->stream->out_size);
     task->owes = true;
     if (start_worker(task) != 0)

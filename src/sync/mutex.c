@@ -87,8 +87,10 @@ bool weft_mutex_trylock(weft_mutex *public)
     struct mutex *mutex = (struct mutex *)public;
     uint64_t state = weft__load_relaxed(&mutex->state); /* a try that fails synchronises nothing (M-04) */
     while ((state & HELD) == 0)
-        if (weft__cas_acquire(&mutex->state, &state, state | HELD)) /* as in lock_fast */
+        if (weft__cas_acquire(&mutex->state, &state, state | HELD)) { /* as in lock_fast */
+            weft__race_acquire(mutex);
             return true;
+        }
     return false;
 }
 
@@ -188,14 +190,18 @@ void weft_mutex_lock(weft_mutex *mutex)
 {
     if (WEFT__UNLIKELY(!lock_fast((struct mutex *)mutex)))
         (void)lock_slow((struct mutex *)mutex, &locking, mutex, NULL);
+    weft__race_acquire(mutex);
 }
 
 int weft_mutex_lock_ctx(weft_context *context, weft_mutex *mutex)
 {
     int error = weft__context_error(context);
-    if (error != 0 || lock_fast((struct mutex *)mutex))
-        return error;
-    return lock_slow((struct mutex *)mutex, &locking, mutex, weft__context_is_cancellable(context) ? context : NULL);
+    if (error == 0 && !lock_fast((struct mutex *)mutex))
+        error =
+            lock_slow((struct mutex *)mutex, &locking, mutex, weft__context_is_cancellable(context) ? context : NULL);
+    if (error == 0)
+        weft__race_acquire(mutex);
+    return error;
 }
 
 void weft__mutex_lock_for(weft_mutex *mutex, const struct weft__wait_reason *reason, void *object)
@@ -247,10 +253,20 @@ static __attribute__((noinline)) void unlock_slow(struct mutex *mutex)
     }
 }
 
-void weft_mutex_unlock(weft_mutex *public)
+static inline void unlock(struct mutex *mutex)
 {
-    struct mutex *mutex = (struct mutex *)public;
     uint64_t expected = HELD;
     if (WEFT__UNLIKELY(!weft__cas_release(&mutex->state, &expected, 0))) /* release: pairs with lock's acquire (M-01) */
         unlock_slow(mutex);
+}
+
+void weft_mutex_unlock(weft_mutex *mutex)
+{
+    weft__race_release(mutex);
+    unlock((struct mutex *)mutex);
+}
+
+void weft__mutex_unlock_for(weft_mutex *mutex)
+{
+    unlock((struct mutex *)mutex);
 }

@@ -39,6 +39,7 @@ static const struct weft__wait_reason waiting = {.text = "once", .describe = des
 static void complete(void *arg)
 {
     struct weft__crowd *crowd = arg;
+    weft__race_release(crowd);
     /* release: pairs with the load that finds DONE: fn happens before every return. acquire: for the release of the crowd. */
     uint64_t before = weft__add_acq_rel(&crowd->word, DONE - RUNNING);
     if ((before & WEFT__CROWD_WAITED) != 0)
@@ -56,8 +57,10 @@ static __attribute__((noinline)) int do_slow(struct weft__crowd *crowd, void (*f
 {
     for (unsigned turns = 0;;) {
         uint64_t word = weft__load_acquire(&crowd->word); /* pairs with complete's exchange, and with release's */
-        if (word == DONE)
+        if (word == DONE) {
+            weft__race_acquire(crowd);
             return 0;
+        }
         if (word == NEW) {
             if (weft__cas_relaxed(&crowd->word, &word, RUNNING)) { /* relaxed: nobody has done anything yet */
                 run(crowd, fn, arg);
@@ -76,16 +79,27 @@ static __attribute__((noinline)) int do_slow(struct weft__crowd *crowd, void (*f
 void weft_once_do(weft_once *once, void (*fn)(void *arg), void *arg)
 {
     struct weft__crowd *crowd = (struct weft__crowd *)once;
-    if (WEFT__LIKELY(weft__load_acquire(&crowd->word) == DONE)) /* pairs with complete */
+    if (WEFT__LIKELY(weft__load_acquire(&crowd->word) == DONE)) { /* pairs with complete */
+        weft__race_acquire(crowd);
         return;
+    }
+    weft__race_enter(WEFT__RACE_CALLER);
     do_slow(crowd, fn, arg, NULL);
+    weft__race_leave();
 }
 
 int weft_once_do_ctx(weft_context *context, weft_once *once, void (*fn)(void *arg), void *arg)
 {
     struct weft__crowd *crowd = (struct weft__crowd *)once;
     int error = weft__context_error(context);
-    if (error != 0 || weft__load_acquire(&crowd->word) == DONE) /* as above */
+    if (error != 0)
         return error;
-    return do_slow(crowd, fn, arg, weft__context_is_cancellable(context) ? context : NULL);
+    if (weft__load_acquire(&crowd->word) == DONE) { /* as above */
+        weft__race_acquire(crowd);
+        return 0;
+    }
+    weft__race_enter(WEFT__RACE_CALLER);
+    error = do_slow(crowd, fn, arg, weft__context_is_cancellable(context) ? context : NULL);
+    weft__race_leave();
+    return error;
 }

@@ -81,14 +81,18 @@ static inline void must_have_returned(const struct state *state)
 void weft_once_func_call(weft_once_func *once)
 {
     struct state *state = (struct state *)once->opaque;
+    weft__race_enter(WEFT__RACE_CALLER);
     weft_once_do(&state->once, call_func, once);
+    weft__race_leave();
     must_have_returned(state);
 }
 
 int weft_once_func_call_ctx(weft_context *context, weft_once_func *once)
 {
     struct state *state = (struct state *)once->opaque;
+    weft__race_enter(WEFT__RACE_CALLER);
     int error = weft_once_do_ctx(context, &state->once, call_func, once);
+    weft__race_leave();
     if (error == 0)
         must_have_returned(state);
     return error;
@@ -97,7 +101,9 @@ int weft_once_func_call_ctx(weft_context *context, weft_once_func *once)
 void *weft_once_value_get(weft_once_value *once)
 {
     struct state *state = (struct state *)once->opaque;
+    weft__race_enter(WEFT__RACE_CALLER);
     weft_once_do(&state->once, call_value, once);
+    weft__race_leave();
     must_have_returned(state);
     return state->value;
 }
@@ -105,10 +111,13 @@ void *weft_once_value_get(weft_once_value *once)
 int weft_once_value_get_ctx(weft_context *context, weft_once_value *once, void **value)
 {
     struct state *state = (struct state *)once->opaque;
+    weft__race_enter(WEFT__RACE_CALLER);
     int error = weft_once_do_ctx(context, &state->once, call_value, once);
+    weft__race_leave();
     if (error != 0)
         return error;
     must_have_returned(state);
+    weft__race_write(value, sizeof *value, WEFT__RACE_CALLER);
     *value = state->value;
     return 0;
 }

@@ -84,6 +84,10 @@ static void describe(const void *object, char *buffer, size_t size)
     snprintf(buffer, size, "on rwmutex %p", object);
 }
 
+/* What ThreadSanitizer is told: unlock releases the one for readers and writers to come, runlock the other for writers alone. */
+#define WRITERS(rwmutex) ((char *)(rwmutex))
+#define READERS(rwmutex) ((char *)(rwmutex) + 8)
+
 static const struct weft__wait_reason reading = {.text = "rwmutex read lock", .describe = describe};
 static const struct weft__wait_reason writing = {.text = "rwmutex lock", .describe = describe};
 
@@ -188,6 +192,8 @@ static __attribute__((cold, noinline)) void too_many(void)
     weft__fatal("sync: too many readers of rwmutex");
 }
 
+static inline void runlock(struct rwmutex *rwmutex);
+
 /* The reader has been cancelled. It may still be in the row; if not, it was let in with the others, and leaves as they do. */
 static void stop_reading(struct rwmutex *rwmutex, struct weft__row_waiter *waiter)
 {
@@ -201,7 +207,7 @@ static void stop_reading(struct rwmutex *rwmutex, struct weft__row_waiter *waite
         weft__add_release(&rwmutex->state, -(READER + LISTED));
     } else {
         leave_row(rwmutex);
-        weft_rwmutex_runlock((weft_rwmutex *)rwmutex);
+        runlock(rwmutex);
     }
 }
 
@@ -239,6 +245,7 @@ void weft_rwmutex_rlock(weft_rwmutex *public)
     uint64_t before = weft__add_acquire(&rwmutex->state, READER); /* pairs with the exchange in unlock and let_go */
     if (WEFT__UNLIKELY((before & (CLOSED | TOO_MANY)) != 0))
         (void)rlock_slow(rwmutex, before, NULL);
+    weft__race_acquire(WRITERS(rwmutex));
 }
 
 int weft_rwmutex_rlock_ctx(weft_context *context, weft_rwmutex *public)
@@ -248,9 +255,11 @@ int weft_rwmutex_rlock_ctx(weft_context *context, weft_rwmutex *public)
     if (error != 0)
         return error;
     uint64_t before = weft__add_acquire(&rwmutex->state, READER); /* as above */
-    if (WEFT__LIKELY((before & (CLOSED | TOO_MANY)) == 0))
-        return 0;
-    return rlock_slow(rwmutex, before, weft__context_is_cancellable(context) ? context : NULL);
+    if (WEFT__UNLIKELY((before & (CLOSED | TOO_MANY)) != 0))
+        error = rlock_slow(rwmutex, before, weft__context_is_cancellable(context) ? context : NULL);
+    if (error == 0)
+        weft__race_acquire(WRITERS(rwmutex));
+    return error;
 }
 
 bool weft_rwmutex_try_rlock(weft_rwmutex *public)
@@ -260,8 +269,10 @@ bool weft_rwmutex_try_rlock(weft_rwmutex *public)
     while ((state & CLOSED) == 0) {
         if ((state & TOO_MANY) != 0)
             too_many();
-        if (weft__cas_acquire(&rwmutex->state, &state, state + READER)) /* as in rlock */
+        if (weft__cas_acquire(&rwmutex->state, &state, state + READER)) { /* as in rlock */
+            weft__race_acquire(WRITERS(rwmutex));
             return true;
+        }
     }
     return false;
 }
@@ -295,13 +306,18 @@ static __attribute__((noinline)) void runlock_slow(struct rwmutex *rwmutex, uint
         hand_over(rwmutex);
 }
 
-void weft_rwmutex_runlock(weft_rwmutex *public)
+static inline void runlock(struct rwmutex *rwmutex)
 {
-    struct rwmutex *rwmutex = (struct rwmutex *)public;
     /* The last touch, or else hand_over's. release: pairs with the exchange by which a writer takes the lock. */
     uint64_t before = weft__add_release(&rwmutex->state, -(READER + LEAVING));
     if (WEFT__UNLIKELY((before & CLOSED) != 0 || readers_of(before) == 0))
         runlock_slow(rwmutex, before);
+}
+
+void weft_rwmutex_runlock(weft_rwmutex *public)
+{
+    weft__race_release(READERS(public));
+    runlock((struct rwmutex *)public);
 }
 
 /* ---- writing ---- */
@@ -316,11 +332,21 @@ static inline bool take(struct rwmutex *rwmutex, uint64_t *state, uint64_t bits)
     return false;
 }
 
+static inline void race_locked(weft_rwmutex *rwmutex)
+{
+    (void)rwmutex;
+    weft__race_acquire(WRITERS(rwmutex));
+    weft__race_acquire(READERS(rwmutex));
+}
+
 bool weft_rwmutex_trylock(weft_rwmutex *public)
 {
     struct rwmutex *rwmutex = (struct rwmutex *)public;
     uint64_t state = weft__load_relaxed(&rwmutex->state); /* a try that fails synchronises nothing (M-04) */
-    return take(rwmutex, &state, 0);
+    bool taken = take(rwmutex, &state, 0);
+    if (taken)
+        race_locked(public);
+    return taken;
 }
 
 /* With LISTED, and the writer in pending: it gives up the lock that is closed for it, and LISTED. False: the last reader has left
@@ -468,6 +494,7 @@ void weft_rwmutex_lock(weft_rwmutex *public)
     /* acquire: as in take. */
     if (WEFT__UNLIKELY((state & NOT_LEAVING) != 0 || !weft__cas_acquire(&rwmutex->state, &state, WRITER)))
         (void)lock_slow(rwmutex, NULL);
+    race_locked(public);
 }
 
 int weft_rwmutex_lock_ctx(weft_context *context, weft_rwmutex *public)
@@ -477,9 +504,12 @@ int weft_rwmutex_lock_ctx(weft_context *context, weft_rwmutex *public)
     if (error != 0)
         return error;
     uint64_t state = weft__load_relaxed(&rwmutex->state); /* the exchange checks it */
-    if (WEFT__LIKELY((state & NOT_LEAVING) == 0 && weft__cas_acquire(&rwmutex->state, &state, WRITER))) /* as above */
-        return 0;
-    return lock_slow(rwmutex, weft__context_is_cancellable(context) ? context : NULL);
+    if (WEFT__UNLIKELY((state & NOT_LEAVING) != 0 ||
+                       !weft__cas_acquire(&rwmutex->state, &state, WRITER))) /* as above */
+        error = lock_slow(rwmutex, weft__context_is_cancellable(context) ? context : NULL);
+    if (error == 0)
+        race_locked(public);
+    return error;
 }
 
 static __attribute__((noinline)) void unlock_slow(struct rwmutex *rwmutex)
@@ -503,6 +533,7 @@ void weft_rwmutex_unlock(weft_rwmutex *public)
 {
     struct rwmutex *rwmutex = (struct rwmutex *)public;
     uint64_t expected = WRITER;
+    weft__race_release(WRITERS(rwmutex));
     /* release: pairs with rlock's addition and take's exchange. */
     if (WEFT__UNLIKELY(!weft__cas_release(&rwmutex->state, &expected, 0)))
         unlock_slow(rwmutex);

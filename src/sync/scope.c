@@ -37,11 +37,12 @@ static void commit_wait(void *arg)
 
 static void join(struct weft__scope *scope)
 {
-    if (weft__load_acquire(&scope->word) < WEFT__SCOPE_ONE) /* pairs with the exchanges of those who have ended */
-        return;
-    weft__park(scope->opener, &waiting, scope, commit_wait, scope);
-    ASSERT(weft__load_relaxed(&scope->word) == WEFT__SCOPE_WAITING);
-    weft__store_relaxed(&scope->word, UINT64_C(0)); /* relaxed: nobody is left, and nobody else may start any */
+    if (weft__load_acquire(&scope->word) >= WEFT__SCOPE_ONE) { /* pairs with the exchanges of those who have ended */
+        weft__park(scope->opener, &waiting, scope, commit_wait, scope);
+        ASSERT(weft__load_relaxed(&scope->word) == WEFT__SCOPE_WAITING);
+        weft__store_relaxed(&scope->word, UINT64_C(0)); /* relaxed: nobody is left, and nobody else may start any */
+    }
+    weft__race_acquire(scope);
 }
 
 static struct weft__scope *own(weft_scope *public, const char *what)

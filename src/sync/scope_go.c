@@ -58,6 +58,7 @@ static const struct weft__wait_reason limited = {.text = "scope go", .describe =
 static void count_down(struct weft__scope *scope)
 {
     struct weft__task *opener = scope->opener;
+    weft__race_release(scope);
     /* acq_rel: what the goroutine did happens before the return of the opener's wait; pairs with join and commit_wait. */
     uint64_t before = weft__add_acq_rel(&scope->word, -WEFT__SCOPE_ONE);
     ASSERT(before >= WEFT__SCOPE_ONE);
@@ -214,7 +215,9 @@ static inline int go_copy(const struct weft_site *site, weft_scope *public, cons
     if (error != 0)
         return error;
     const struct weft__pending_hook hook = hook_of(scope, shape);
+    weft__race_enter(WEFT__RACE_CALLER);
     error = weft__spawn_copy(site, options, &hook, fn, value, size);
+    weft__race_leave();
     if (WEFT__UNLIKELY(error != 0))
         withdraw(scope, error, is_try);
     return error;

@@ -28,6 +28,7 @@
 
 #include <weft/semaphore.h>
 
+#include "sched/race.h"
 #include "sync/cancel.h"
 #include "sync/row.h"
 #include "sync/spin.h"
@@ -113,6 +114,7 @@ static void grant(struct semaphore *semaphore, uint64_t state)
         if (!weft__row_win(waiter))
             continue;
         state += (uint64_t)((struct waiter *)waiter)->n * ONE;
+        weft__race_wake(waiter->task, semaphore);
         *end = waiter;
         end = &waiter->next;
     }
@@ -123,14 +125,19 @@ static void grant(struct semaphore *semaphore, uint64_t state)
     weft__row_ready_all(granted);
 }
 
+static void release(struct semaphore *semaphore, int64_t n);
+
 /* ---- acquire ---- */
 
 /* Take n if they are there and nobody waits. */
 static inline bool take(struct semaphore *semaphore, uint64_t *state, int64_t n)
 {
     while ((*state & QUEUED) == 0 && fits(semaphore, *state, n))
-        if (weft__cas_acquire(&semaphore->state, state, *state + (uint64_t)n * ONE)) /* pairs with release, and grant */
+        if (weft__cas_acquire(&semaphore->state, state,
+                              *state + (uint64_t)n * ONE)) { /* pairs with release, and grant */
+            weft__race_acquire(semaphore);
             return true;
+        }
     return false;
 }
 
@@ -173,13 +180,17 @@ static __attribute__((noinline)) int acquire_slow(struct semaphore *semaphore, i
     } while (!list(semaphore, &state, state, &turns));
     weft__row_put(&semaphore->row, &waiter.in_row);
     weft__park_cancellable(waiter.in_row.task, &acquiring, semaphore, leave_row, semaphore, context, &claim);
-    if (context == NULL)
+    if (context == NULL) {
+        weft__race_acquire(&waiter.in_row.task->race.in);
         return 0;
+    }
     int error = weft__context_error(context);
     if (weft__row_cancelled(&claim))
         give_up(semaphore, &waiter);
     else if (error != 0)
-        weft_semaphore_release((weft_semaphore *)semaphore, n);
+        release(semaphore, n);
+    else
+        weft__race_acquire(&waiter.in_row.task->race.in);
     return error;
 }
 
@@ -213,9 +224,8 @@ bool weft_semaphore_try_acquire(weft_semaphore *public, int64_t n)
 
 /* ---- release ---- */
 
-void weft_semaphore_release(weft_semaphore *public, int64_t n)
+static void release(struct semaphore *semaphore, int64_t n)
 {
-    struct semaphore *semaphore = (struct semaphore *)public;
     must_be_a_number(n);
     uint64_t state = weft__load_relaxed(&semaphore->state); /* the exchanges below check it */
     for (unsigned turns = 0;;) {
@@ -231,4 +241,10 @@ void weft_semaphore_release(weft_semaphore *public, int64_t n)
             return;
         }
     }
+}
+
+void weft_semaphore_release(weft_semaphore *public, int64_t n)
+{
+    weft__race_release(public);
+    release((struct semaphore *)public, n);
 }

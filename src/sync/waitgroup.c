@@ -59,6 +59,8 @@ static __attribute__((cold, noinline)) void misused(struct weft__crowd *crowd, i
 static inline void add(weft_waitgroup *wg, int delta)
 {
     struct weft__crowd *crowd = (struct weft__crowd *)wg;
+    if (delta < 0)
+        weft__race_release(wg);
     /* acq_rel: what came before each done happens before the return of the wait that the last of them ends (W-01): they are
      * one release sequence, which release and wait acquire. */
     uint64_t before = weft__add_acq_rel(&crowd->word, (uint64_t)(int64_t)delta * ONE);
@@ -86,8 +88,10 @@ static inline int wait(weft_waitgroup *wg, struct weft_context *context)
     struct weft__crowd *crowd = (struct weft__crowd *)wg;
     for (unsigned turns = 0;;) {
         uint64_t word = weft__load_acquire(&crowd->word); /* pairs with add's exchange, and with release's */
-        if (counter_of(word) == 0 && (word & WEFT__CROWD_WAITED) == 0)
+        if (counter_of(word) == 0 && (word & WEFT__CROWD_WAITED) == 0) {
+            weft__race_acquire(wg);
             return 0;
+        }
         if ((word & WEFT__CROWD_BUSY) != 0) {
             weft__spin_turn(&turns);
             continue;
@@ -131,7 +135,9 @@ weft__function weft_waitgroup_go_begin(weft__function fn, const struct weft_site
 {
     const struct weft__pending_hook hook = {.on_exit = count_off, .arg = wg};
     add(wg, 1); /* before the goroutine can end */
+    weft__race_enter(WEFT__RACE_CALLER);
     weft__function capture = weft__spawn_begin(fn, site, NULL, &hook, shape);
+    weft__race_leave();
     if (WEFT__UNLIKELY(capture == NULL))
         add(wg, -1);
     return capture;
@@ -142,7 +148,9 @@ int weft_waitgroup_go_copy_at(const struct weft_site *site, weft_waitgroup *wg, 
 {
     const struct weft__pending_hook hook = {.on_exit = count_off, .arg = wg};
     add(wg, 1); /* as above */
+    weft__race_enter(WEFT__RACE_CALLER);
     int error = weft__spawn_copy(site, NULL, &hook, fn, value, size);
+    weft__race_leave();
     if (WEFT__UNLIKELY(error != 0))
         add(wg, -1);
     return error;

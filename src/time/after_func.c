@@ -15,6 +15,7 @@
 #include <errno.h>
 
 #include "port/port.h"
+#include "sched/race.h"
 #include "sched/sched.h"
 
 /* How long a call that found no memory or no stack for its goroutine is put off. It is late then, but not lost. */
@@ -26,6 +27,9 @@ struct weft__func_timer {
     struct weft__timer pending; /* .keeps_alive and its place in the heap are protected by lock */
     void (*fn)(void *arg);      /* immutable */
     void *arg;                  /* immutable */
+#ifdef WEFT_RACE_REPORTS
+    unsigned char race_armed; /* what happens before the call */
+#endif
 };
 
 static const struct weft_site call_site = {"src/time/after_func.c", "weft_after_func", 0, 0};
@@ -39,6 +43,7 @@ static struct weft__func_timer *as_func_timer(struct weft_timer *timer)
 static bool fire(struct weft__timer *pending, int64_t now)
 {
     const struct weft__func_timer *t = WEFT__TIME_CONTAINER(pending, struct weft__func_timer, pending);
+    weft__race_origin(&t->race_armed);
     int error = weft__spawn_call(t->fn, t->arg, &call_site);
     if (error != -ENOMEM && error != -EAGAIN)
         return false; /* started, or the run is over */
@@ -51,6 +56,7 @@ static int arm(struct weft__func_timer *t, int64_t duration)
 {
     int64_t when = weft__deadline(duration);
     t->pending.keeps_alive = when != INT64_MAX;
+    weft__race_publish(&t->race_armed);
     return weft__timer_add(&t->pending, when);
 }
 

@@ -66,6 +66,7 @@ void weft__chan_timer_init(struct weft__chan_timer *t, enum weft__timer_kind kin
     t->period = kind == WEFT__TIMER_TICKER ? duration : 0;
     t->source.poll = poll;
     weft__chan_init_timed(&t->chan, &t->element, sizeof t->element, &t->source, site);
+    weft__race_publish(&t->chan.race_closed); /* happens before the receive of its value, as what sets it anew */
 }
 
 static weft_timer *chan_timer_new(enum weft__timer_kind kind, int64_t duration, const struct weft_site *site)
@@ -86,6 +87,8 @@ static bool chan_timer_set(struct weft__chan_timer *t, bool armed, int64_t when,
     bool was_full = weft__chan_withdraw(&t->chan);
     t->armed = armed;
     t->when = when;
+    if (armed)
+        weft__race_publish(&t->chan.race_closed);
     if (armed && t->timer.kind == WEFT__TIMER_TICKER)
         t->period = duration;
     if (was_armed || armed)
