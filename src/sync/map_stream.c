@@ -195,9 +195,11 @@ static void give_back(struct stream *stream)
 
 static void leave(struct stream *stream)
 {
+    weft__race_release(&stream->workers);
     /* acq_rel: what every worker did happens before the last one gives the memory back. */
     if (weft__add_acq_rel(&stream->workers, UINT32_MAX) != 1)
         return;
+    weft__race_acquire(&stream->workers); /* their sends come before the close */
     weft_chan_close_untyped(stream->out);
     give_back(stream);
 }

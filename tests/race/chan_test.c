@@ -445,7 +445,8 @@ ORDERED(c02_a_ring_of_many_slots)
 
 /* ---- elements of no size ---- */
 
-struct nothing {};
+struct nothing {
+};
 static chan(struct nothing) signals;
 
 ACTOR locks_by_nothing(chan(struct nothing) done)

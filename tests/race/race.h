@@ -138,13 +138,13 @@ START_TEST(behaves)
     setenv("TSAN_OPTIONS", "exitcode=66:halt_on_error=1:atexit_sleep_ms=0:history_size=3", 1);
     const char *argv[] = {"/proc/self/exe", "--case", one->name, NULL};
     struct test_child child = test_child_exec(argv, RACE_SECONDS);
-    ck_assert_msg(!child.timed_out, "%s at %s processors hangs:\n%s", one->name, processors, child.err);
+    ck_assert_msg(!child.timed_out, "%s at %s processors hangs:\n%.2500s", one->name, processors, child.err);
     if (one->one == NULL)
-        ck_assert_msg(child.code == 0 && child.err[0] == '\0', "%s at %s processors: exit code %d, signal %d:\n%s",
+        ck_assert_msg(child.code == 0 && child.err[0] == '\0', "%s at %s processors: exit code %d, signal %d:\n%.2500s",
                       one->name, processors, child.code, child.signal, child.err);
     else
         ck_assert_msg(child.code == RACE_EXIT && is_race_of(child.err, one->one, one->other),
-                      "%s at %s processors: exit code %d, signal %d, no report of a race between %s and %s:\n%s",
+                      "%s at %s processors: exit code %d, signal %d, no report of a race between %s and %s:\n%.2500s",
                       one->name, processors, child.code, child.signal, one->one, one->other, child.err);
     test_child_free(&child);
 }
