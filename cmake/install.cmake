@@ -37,6 +37,10 @@ foreach(library IN LISTS weft_link_libraries)
 endforeach()
 configure_file(cmake/weft.pc.in weft.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/weft.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+if(WEFT_RACE)
+    configure_file(cmake/weft-race.pc.in weft-race.pc @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/weft-race.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
 
 # Manual pages, from the headers' comments.
 find_program(WEFT_BASH bash)

@@ -148,6 +148,11 @@ if(CHECK_FOUND)
         set_tests_properties(arch/gdb_walk PROPERTIES TIMEOUT 120 LABELS arch SKIP_RETURN_CODE 77
                              ENVIRONMENT "${weft_test_environment}")
     endif()
+    if(TARGET weft_race AND NOT CMAKE_CROSSCOMPILING)
+        add_test(NAME race/installed COMMAND ${WEFT_BASH} ${PROJECT_SOURCE_DIR}/tests/race/check_installed
+                                             ${PROJECT_BINARY_DIR})
+        set_tests_properties(race/installed PROPERTIES TIMEOUT ${weft_test_timeout} LABELS race SKIP_RETURN_CODE 77)
+    endif()
 else()
     message(WARNING "weft: libcheck was not found: the test programs are left out (Debian: apt-get install check)")
 endif()

