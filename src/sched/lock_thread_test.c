@@ -121,7 +121,7 @@ static void locked_levels(int levels)
     weft_unlock_thread();
     weft_lock_thread(); /* once is enough all the same */
     tid = thread();
-    atomic_store(&on_thread, 0); /* as above */
+    atomic_store(&on_thread, 0);         /* as above */
     while (atomic_load(&on_thread) == 0) /* the others have left the thread */
         weft_yield();
     test_check(thread() == tid && atomic_load(&on_thread) != tid);
