@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""charts.py - draws the charts: writes a data file for each, and has gnuplot run its script of bench/charts."""
+"""charts.py - draws the charts: hands gnuplot the data and a script of bench/charts for each."""
 
 import os
 import shutil
 import subprocess
+import tempfile
 
 from report import short
 
@@ -59,11 +60,13 @@ def draw(rows, verdicts, procs_list, folder):
     for name, script, blocks, label in charts:
         if not any(blocks):
             continue
-        data, picture = os.path.join(folder, name + ".dat"), os.path.join(folder, name + ".png")
-        write(data, blocks)
-        done = subprocess.run(["gnuplot", "-e", f"data='{data}'; output_file='{picture}'; label='{label}'; "
-                               f"blocks={len(blocks)}; lines={len(blocks[0])}", os.path.join(SCRIPTS, script + ".gp")],
-                              capture_output=True, text=True)
+        picture = os.path.join(folder, name + ".png")
+        with tempfile.TemporaryDirectory() as private:
+            data = os.path.join(private, "data")
+            write(data, blocks)
+            done = subprocess.run(["gnuplot", "-e", f"data='{data}'; output_file='{picture}'; label='{label}'; "
+                                   f"blocks={len(blocks)}; lines={len(blocks[0])}",
+                                   os.path.join(SCRIPTS, script + ".gp")], capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(f"gnuplot, {script}.gp: {done.stderr.strip()}")
         files.append(picture)

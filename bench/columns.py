@@ -78,7 +78,11 @@ class Go:
         self.version = run([self.go, "version"], 60, env=self.env).strip()
 
     def has(self, case, package, procs):
-        return package != "-"
+        return package != "-" and not case.endswith("/1000000")  # growth to 100,000 shows how Go's costs grow
+
+    def binary(self, package):
+        """The test binary: the growing cases are in that of the workloads."""
+        return os.path.join(self.home, ("workload" if package == "growth" else package) + ".test")
 
     def folder(self, package):
         if package in ("workload", "growth"):  # ours
@@ -87,8 +91,8 @@ class Go:
 
     def build(self, packages):
         for package in packages:
-            binary = os.path.join(self.home, package + ".test")
-            if package in ("workload", "growth") or not os.path.exists(binary):
+            binary = self.binary(package)
+            if package == "workload" or not os.path.exists(binary):
                 say(f"building Go's benchmarks of package {package}")
                 run([self.go, "test", "-c", "-o", binary, "."], 900, env=self.env, cwd=self.folder(package))
         run([self.go, "build", "-o", os.path.join(self.home, "parked"), "."], 900, env=self.env,
@@ -97,7 +101,7 @@ class Go:
     def sample(self, case, package, procs, benchtime):
         count = f"{operations(case)}x" if package == "growth" else f"{benchtime}ms"
         pattern = "/".join(f"^{re.escape(part)}$" for part in ("Benchmark" + case).split("/"))
-        command = [os.path.join(self.home, package + ".test"), "-test.run", "NONE", "-test.bench", pattern,
+        command = [self.binary(package), "-test.run", "NONE", "-test.bench", pattern,
                    "-test.cpu", str(procs), "-test.benchtime", count, "-test.count", "1"]
         return parse_result(run(command, 60 + benchtime / 20, env=self.env, cwd=self.folder(package)))
 
@@ -127,6 +131,7 @@ class Peer:
         if self.probe and subprocess.run(self.probe, capture_output=True).returncode != 0:
             raise Failed(f"not here (Debian: {' '.join(self.packages)}; bench/run --install)")
         os.makedirs(os.path.join(BUILD, "peers"), exist_ok=True)
+        say(f"building the peer {self.name}")
         self.command = self.build_with()
         listed = run([*self.command, "--list"], 60, env=self.env).split()
         self.procs_max, self.cases = int(listed[1]), set(listed[2:])
@@ -163,7 +168,6 @@ def cargo():
     """tokio: built in a copy, since cargo writes beside the sources."""
     home = os.path.join(BUILD, "peers", "tokio")
     shutil.copytree(os.path.join(Peer.folder, "tokio"), home, dirs_exist_ok=True)
-    say("building the tokio peer")
     run(["cargo", "build", "--release", "--offline", "--quiet"], 900, cwd=home, env=clean_environment())
     return [os.path.join(home, "target", "release", "weft-peer-tokio")]
 

@@ -179,7 +179,7 @@ def make_columns(options):
             columns.append(go)
         except Failed as why:
             say(f"no Go column: {why}")
-    for peer in [] if options.no_peers else peers():
+    for peer in peers() if not options.no_peers and {"workloads", "parked"} & set(options.groups) else []:
         try:
             peer.build()
             columns.append(peer)
@@ -224,7 +224,7 @@ def main():
 
     start = time.time()
     seconds, rounds = measure(rows, options, start)
-    verdicts = growth.verdicts(rows)
+    verdicts = growth.verdicts(rows) if "growth" in options.groups else []
     files = charts.draw(rows, verdicts, options.procs, options.charts)
     tables = report.tables(rows, columns, options.procs, verdicts)
     after = os.getloadavg()
