@@ -81,14 +81,20 @@ def seconds_of(row, benchtime):
     return 1.7 * benchtime / 1000 + 0.02
 
 
+def budget_of(row, options):
+    """Seconds after which a cell has enough with three samples: of growth there are many, and a line is laid through."""
+    return options.budget / 2 if row.group == "growth" else options.budget
+
+
 def estimate(rows, options):
     """Seconds of the whole, per group."""
     groups = {}
     for row in rows:
         seconds = seconds_of(row, options.benchtime)
+        budget = budget_of(row, options)
         for column in row.columns:
-            least = 3 if column.own or seconds < options.budget else 1
-            rounds = min(options.rounds, max(least, int(options.budget / seconds) + 1))
+            least = 3 if column.own or seconds < budget else 1
+            rounds = min(options.rounds, max(least, int(budget / seconds) + 1))
             groups[row.group] = groups.get(row.group, 0) + seconds * rounds
     return groups
 
@@ -98,7 +104,7 @@ def measure(rows, options, start):
     seconds, end, rounds, longest = {}, start + 60 * options.minutes, 0, 0
     for turn in range(options.rounds):
         begin = time.time()
-        left = [row for row in rows if any(row.wants(c, options.budget) for c in row.columns)]
+        left = [row for row in rows if any(row.wants(c, budget_of(row, options)) for c in row.columns)]
         if not left:
             break
         # What a round takes shrinks as slow cells come to their end: two thirds of the last is a careful guess.
@@ -112,7 +118,8 @@ def measure(rows, options, start):
                 break
             before = time.time()
             for column in row.columns if turn % 2 == 0 else reversed(row.columns):
-                row.measure(column, options.benchtime, options.retries if time.time() < end else 0, options.budget)
+                row.measure(column, options.benchtime, options.retries if time.time() < end else 0,
+                            budget_of(row, options))
             seconds[row.group] = seconds.get(row.group, 0) + time.time() - before
         rounds, longest = turn + 1, time.time() - begin
     return seconds, rounds
@@ -141,9 +148,9 @@ def arguments():
     parser.add_argument("--groups", default="", help=f"of {','.join(GROUPS)} (all; --quick: without growth)")
     parser.add_argument("--procs", default="1,2", help="numbers of processors (1,2)")
     parser.add_argument("--rounds", type=int, help="samples per cell (10; --quick: 3)")
-    parser.add_argument("--benchtime", type=int, metavar="MS", help="least time of one sample (60; --quick: 20)")
+    parser.add_argument("--benchtime", type=int, metavar="MS", help="least time of one sample (50; --quick: 20)")
     parser.add_argument("--budget", type=float, metavar="S",
-                        help="a cell that has cost so much takes no more than three samples (6; --quick: 1)")
+                        help="a cell that has cost so much takes no more than three samples (6, growth half; --quick: 1)")
     parser.add_argument("--minutes", type=float, help="no round begins that would end later (24; --quick: 2.7)")
     parser.add_argument("--retries", type=int, help="how often to take a disturbed sample again (5; --quick: 1)")
     parser.add_argument("--estimate", action="store_true", help="say what the run would take, and end")
@@ -155,7 +162,7 @@ def arguments():
     parser.add_argument("--no-peers", action="store_true", help="without the other systems")
     parser.add_argument("--weft-bench", metavar="FILE", help="use this weft-bench and build none")
     options = parser.parse_args()
-    full_quick = {"rounds": (10, 3), "benchtime": (60, 20), "budget": (6.0, 1.0), "minutes": (24.0, 2.7),
+    full_quick = {"rounds": (10, 3), "benchtime": (50, 20), "budget": (6.0, 1.0), "minutes": (24.0, 2.7),
                   "retries": (5, 1)}
     for name, values in full_quick.items():
         if getattr(options, name) is None:

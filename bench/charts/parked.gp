@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # parked.gp - memory of a task that waits. data: "system" bytes; lines: how many.
-set terminal png size 800, 120 + 40 * lines font ",10"
+set terminal png noenhanced size 800, 120 + 40 * lines font ",10"
 set output output_file
 set title "bytes of a waiting task, resident and page tables (100,000 of them, 1 processor)"
 set xrange [0:*]
