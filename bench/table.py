@@ -76,8 +76,9 @@ def seconds_of(row, benchtime):
     if row.case.startswith("GrowIdle") and size not in SECONDS:
         return SECONDS["GrowIdle"]
     if row.group == "growth" and "/" in row.case:
-        light = row.case.startswith(("GrowSpawn", "GrowCapacity", "GrowTimers"))
-        return SECONDS["Grow"] if light else SECONDS.get(size, SECONDS["Grow"])
+        if row.case.startswith(("GrowCapacity", "GrowTimers")):
+            return SECONDS["Grow"] / 3
+        return SECONDS["Grow"] if row.case.startswith("GrowSpawn") else SECONDS.get(size, SECONDS["Grow"])
     return 1.7 * benchtime / 1000 + 0.02
 
 
