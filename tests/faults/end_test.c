@@ -422,6 +422,8 @@ static int is_quiet(int argc, char **argv)
 {
     (void)argc, (void)argv;
     work(100);
+    while (weft_goroutines() > 1) /* those that have said that they are done are on their way out */
+        weft_yield();
     require(weft_goroutines() == 1);
     return 0;
 }
