@@ -22,13 +22,15 @@
 #include <weft/run.h>
 
 #include "debug/recover.h"
+#include "sched/exceptions.h"
 
 struct recovery {
     struct weft__recovery link;
     struct weft__task *task;
     struct weft__panic_entry *panics; /* those under way at the call: not ours */
     struct weft_panic_info *info;
-    uint32_t exits, sections; /* as they were at the call */
+    uint32_t exits, sections;           /* as they were at the call, as is the next */
+    struct weft__exceptions exceptions; /* without those whose catch blocks are in the frames that are left */
     jmp_buf context;
 };
 
@@ -91,6 +93,9 @@ static __attribute__((noinline)) void enter(struct recovery *recovery, struct we
     recovery->info = info;
     recovery->exits = task->exits;
     recovery->sections = weft__sections();
+    struct weft__exceptions *here = weft__exceptions_here();
+    if (here != NULL)
+        recovery->exceptions = *here;
     weft__set_reporter(weft__report_fault); /* threads may come here before the first run */
     task->recoveries = &recovery->link;
 }
@@ -103,6 +108,9 @@ static __attribute__((noinline)) void leave(struct recovery *recovery)
 static __attribute__((noinline)) void landed(struct recovery *recovery)
 {
     struct weft__task *task = recovery->task;
+    struct weft__exceptions *here = weft__exceptions_here();
+    if (here != NULL)
+        *here = recovery->exceptions;
     leave(recovery);
     task->panics = recovery->panics;
     if (task->exits > recovery->exits) {

@@ -79,6 +79,7 @@ static void *machine_main(void *arg)
     struct machine *m = arg;
     current = m;
     weft__tools_machine_init(&m->tools);
+    m->exceptions = weft__exceptions_here();
     const struct weft__sched_hooks *hooks = weft__load_acquire(&weft__rt.hooks); /* pairs with set_hooks */
     if (hooks != NULL)
         hooks->machine_start();

@@ -87,11 +87,14 @@ static __attribute__((noinline)) void switch_with_extras(struct machine *m, stru
     m->g = to;
     if (to != NULL)
         set_state(to, WEFT__RUNNING);
+    struct weft__exceptions kept;
+    weft__exceptions_leave(m->exceptions, &kept);
     if (weft__tools_active)
         weft__tools_leave(&m->tools, from, to, false);
     m = weft__arch_switch(from != NULL ? &from->task.sp : &m->sp, to != NULL ? to->task.sp : m->sp, m);
     if (weft__tools_active)
         weft__tools_arrive(&m->tools, from);
+    weft__exceptions_arrive(m->exceptions, &kept);
     weft__finish_switch(m);
 }
 

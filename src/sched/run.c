@@ -392,6 +392,7 @@ static int run(const struct weft__sim_settings *sim, int (*app)(int, char **), i
     if (weft__machine() != NULL)
         return -EDEADLK;
     weft__tools_init();
+    weft__exceptions_init();
     read_stack_settings();
     struct machine *first;
     int result = open_run(sim, &first);

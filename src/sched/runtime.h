@@ -15,6 +15,7 @@
 #ifndef WEFT_SCHED_RUNTIME_H
 #define WEFT_SCHED_RUNTIME_H
 
+#include "sched/exceptions.h"
 #include "sched/runq.h"
 #include "sched/stack.h"
 #include "sched/tools.h"
@@ -94,11 +95,12 @@ struct machine {
     struct machine *next;                      /* all machines; protected by runtime.lock */
     /* lock_thread.c. locked: the goroutine that has this thread to itself; the owner writes, under runtime.lock. */
     struct goroutine *locked;
-    uint32_t locks;                /* owner only: how often it was locked and not unlocked */
-    bool ends;                     /* owner only: the goroutine ended so; the thread will, too */
-    bool waits;                    /* protected by runtime.lock: asleep until the goroutine is to run */
-    struct processor *handed;      /* protected by runtime.lock: to run it with */
-    struct weft__owned locked_end; /* in the goroutine's list */
+    uint32_t locks;                      /* owner only: how often it was locked and not unlocked */
+    bool ends;                           /* owner only: the goroutine ended so; the thread will, too */
+    bool waits;                          /* protected by runtime.lock: asleep until the goroutine is to run */
+    struct processor *handed;            /* protected by runtime.lock: to run it with */
+    struct weft__owned locked_end;       /* in the goroutine's list */
+    struct weft__exceptions *exceptions; /* its thread's; immutable once the thread runs */
     /* Of a lost one: what it last suspended, and the commit step of that (lost.c). Owner only. */
     struct goroutine *last;
     weft__commit last_commit;

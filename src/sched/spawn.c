@@ -599,6 +599,9 @@ _Noreturn void weft__goroutine_exit(void)
     wind_up(g, 0);
     if (g->is_main)
         weft__store_seq(&weft__rt.main_exited, 1u);
+    struct weft__exceptions
+        left; /* those of catch blocks that nobody comes back to: not for the stack's next goroutine */
+    weft__exceptions_leave(weft__machine()->exceptions, &left);
     if (end_or_renew(g))
         weft__arch_restart(weft__stack_top(g), start_over, NULL);
     __builtin_unreachable();

@@ -21,8 +21,9 @@ struct tools_machine {
  * first run's first switch, so that the two halves of a switch agree about them. */
 extern WEFT__ATOMIC(uint32_t) weft__extras;
 #define EXTRA_TOOLS 1u
-#define EXTRA_LOCKED 2u  /* some goroutine has locked its thread */
-#define EXTRA_MIGRATE 4u /* WEFT_DEBUG=migrate, in this run or an earlier one */
+#define EXTRA_LOCKED 2u     /* some goroutine has locked its thread */
+#define EXTRA_MIGRATE 4u    /* WEFT_DEBUG=migrate, in this run or an earlier one */
+#define EXTRA_EXCEPTIONS 8u /* there is a C++ runtime (exceptions.h) */
 
 extern bool weft__tools_active;  /* immutable after the first run's start */
 extern bool weft__tools_threads; /* TSan is there: it has a thread of its own */
