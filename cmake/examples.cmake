@@ -33,5 +33,16 @@ foreach(source IN LISTS examples)
                                                ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:${program}> ${arguments})
         set_tests_properties(examples/${name} PROPERTIES TIMEOUT ${weft_test_timeout} LABELS "examples"
                              ENVIRONMENT "${example_environment}")
+        # None of them has a race: ThreadSanitizer must say nothing, and leave the exit code alone.
+        if(TARGET weft_race AND WEFT_SANITIZE STREQUAL "thread")
+            add_executable(race_${program} ${source})
+            target_link_libraries(race_${program} PRIVATE weft_race weft_options)
+            set_target_properties(race_${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
+            add_test(NAME race/examples/${name}
+                     COMMAND ${WEFT_BASH} ${PROJECT_SOURCE_DIR}/scripts/expect ${expect}
+                             $<TARGET_FILE:race_${program}> ${arguments})
+            set_tests_properties(race/examples/${name} PROPERTIES TIMEOUT ${weft_test_timeout} LABELS "race"
+                                 ENVIRONMENT "${example_environment}")
+        endif()
     endif()
 endforeach()
