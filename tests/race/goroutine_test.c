@@ -258,6 +258,7 @@ ACTOR fills_a_small_stack(int seed)
     volatile char local[3000];
     for (int i = 0; i < 3000; i++)
         local[i] = (char)seed;
+    test_check(local[2999] == (char)seed);
 }
 
 ORDERED(g06_a_stack_of_its_own_size_that_was_anothers)
