@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * barriers_test.c - what the operations order that take no lock: a receive that finds the channel closed (C-05), and the end of a
- * channel's life (C-14). Two plain threads, which know of each other only by a flag that orders nothing; so the library's
- * acquire and release are all that orders the plain data, and ThreadSanitizer reports a missing one in every round. */
+ * barriers_test.c - what is ordered without the channel's lock: a receive that finds the channel closed (C-05), and the end of a
+ * channel's life (C-14). And what a run does to channels at its end (G-02), under their locks, while others are there.
+ *
+ * Plain threads, which know of each other only by a flag that orders nothing. So the library's acquire and release are all that
+ * orders the plain data, and ThreadSanitizer reports a missing one in every round. */
 #include <pthread.h>
 
+#include <weft/time.h>
 #include <weft/words.h>
 
 #include "base/atomic.h"
@@ -134,6 +137,68 @@ START_TEST(c14_the_last_owner_frees_what_the_others_have_left)
 }
 END_TEST
 
+/* ---- the end of a run takes those who are parked off their channels, and others may be there at that time ---- */
+
+#define PARKED 16
+
+static void receive_for_ever(void)
+{
+    int value;
+    (void)chan_recv(shared, &value);
+}
+
+/* Of two cases, or of one. */
+static void select_for_ever(void)
+{
+    int value;
+    (void)chan_select(on_recv(shared, &value), on_recv(shared, &value));
+}
+
+static WEFT__ATOMIC(bool) has_parked;
+
+static int run_that_leaves_them(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    for (int i = 0; i < PARKED / 2; i++)
+        test_check(go(receive_for_ever) == 0 && go(select_for_ever) == 0);
+    weft_sleep(WEFT_MILLISECOND); /* time for most to park; one that has not is as good */
+    return 0;
+}
+
+/* Puts itself into the list and takes itself out again, beside the run. */
+static void *wait_again_and_again(void *unused)
+{
+    (void)unused;
+    int value;
+    while (weft__load_relaxed(&step) == 0) {
+        test_check(chan_select(on_recv(shared, &value), on_timeout(10 * WEFT_MICROSECOND)) == 1);
+        weft__store_relaxed(&has_parked, true);
+    }
+    return NULL;
+}
+
+START_TEST(g02_what_a_run_leaves_parked_is_taken_off_under_the_lock)
+{
+    for (int round = 0; round < test_iterations(100); round++) {
+        pthread_t thread;
+        int value = 0;
+        make_one();
+        weft__store_relaxed(&step, 0);
+        weft__store_relaxed(&has_parked, false);
+        ck_assert_int_eq(pthread_create(&thread, NULL, wait_again_and_again, NULL), 0);
+        while (!weft__load_relaxed(&has_parked))
+            weft__port_thread_yield();
+        test_run_at(1 + round % 4, run_that_leaves_them);
+        went_first();
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+        /* Nobody waits any more, and nobody has kept the lock. */
+        test_check(chan_try_send(shared, 7) && chan_recv(shared, &value) && value == 7);
+        free_it();
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("channel barriers");
@@ -141,6 +206,7 @@ int main(void)
     tcase_add_test(tests, c05_a_receive_from_a_closed_channel_comes_after_the_close);
     tcase_add_test(tests, c05_a_try_that_finds_it_closed_comes_after_the_close);
     tcase_add_test(tests, c14_the_last_owner_frees_what_the_others_have_left);
+    tcase_add_test(tests, g02_what_a_run_leaves_parked_is_taken_off_under_the_lock);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }
