@@ -157,6 +157,19 @@ class Tree:
                                   stderr=subprocess.STDOUT)
         return None if done.returncode == 0 else f'does not compile: {log}'
 
+    def build_alone(self, build, program, source):
+        """A test that has the mutated header's code in itself: the library, which it does not call, stays as it is."""
+        where = self.copy / 'build' / BUILDS[build][0]
+        log = self.copy / f'build-{build}.log'
+        commands = subprocess.run(['ninja', '-C', where, '-t', 'commands', f'test_{program}'], check=True, capture_output=True,
+                                  text=True).stdout.splitlines()
+        compiled = [line for line in commands if f' -c {self.copy}/{source}' in line]
+        with open(log, 'wb') as out:
+            for command in [*compiled, commands[-1]]:
+                if subprocess.run(command, shell=True, cwd=where, stdout=out, stderr=subprocess.STDOUT).returncode != 0:
+                    return f'does not compile: {log}'
+        return None if len(compiled) == 1 else f'{source} is not compiled for {program}'
+
     def assembly(self, source):
         """What gcc makes of a source file in the release build, or None: whether an order makes a difference here at all."""
         done = subprocess.run(['gcc', '-std=gnu11', '-O3', '-DNDEBUG', '-D_GNU_SOURCE=', '-fstack-clash-protection',
