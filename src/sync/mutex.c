@@ -4,7 +4,8 @@
  *
  * Data:       state, the bits below; row, those who wait (row.h).
  *               HELD      somebody owns the mutex
- *               WOKEN     a former waiter (or one that spins) is awake and will compete: unlock need not wake another
+ *               WOKEN     a former waiter (or one that spins) is awake and will compete: unlock need not wake another. Not set
+ *                         when nobody else waits
  *               STARVING  unlock hands over to the oldest waiter; everybody else queues, trylock fails
  *               QUEUED    the row is not empty, or LISTED is held by the one who is about to be in it
  *               LISTED    spin bit that protects the row
@@ -82,16 +83,22 @@ static inline bool lock_fast(struct mutex *mutex)
     return weft__cas_acquire(&mutex->state, &expected, HELD);
 }
 
-bool weft_mutex_trylock(weft_mutex *public)
+/* Take it if it is free, though others wait: in one exchange. */
+static inline bool barge(struct mutex *mutex)
 {
-    struct mutex *mutex = (struct mutex *)public;
     uint64_t state = weft__load_relaxed(&mutex->state); /* a try that fails synchronises nothing (M-04) */
     while ((state & HELD) == 0)
-        if (weft__cas_acquire(&mutex->state, &state, state | HELD)) { /* as in lock_fast */
-            weft__race_acquire(mutex);
+        if (weft__cas_acquire(&mutex->state, &state, state | HELD)) /* as in lock_fast */
             return true;
-        }
     return false;
+}
+
+bool weft_mutex_trylock(weft_mutex *mutex)
+{
+    bool taken = barge((struct mutex *)mutex);
+    if (taken)
+        weft__race_acquire(mutex);
+    return taken;
 }
 
 /* Wait a moment for an owner that is at work on another processor. On the way tell unlock that it need not wake a waiter:
@@ -188,7 +195,7 @@ static __attribute__((noinline)) int lock_slow(struct mutex *mutex, const struct
 
 void weft_mutex_lock(weft_mutex *mutex)
 {
-    if (WEFT__UNLIKELY(!lock_fast((struct mutex *)mutex)))
+    if (!barge((struct mutex *)mutex)) /* most callers have made the attempt of lock_fast themselves */
         (void)lock_slow((struct mutex *)mutex, &locking, mutex, NULL);
     weft__race_acquire(mutex);
 }
@@ -212,8 +219,10 @@ void weft__mutex_lock_for(weft_mutex *mutex, const struct weft__wait_reason *rea
 
 /* ---- unlock ---- */
 
-/* With HELD and LISTED: take the oldest waiter, let the mutex go, or hand it over. */
-static void pass_on(struct mutex *mutex, uint64_t state)
+/* With HELD and LISTED: take the oldest waiter, let the mutex go, or hand it over. WOKEN is for the others in the row; without
+ * any, the mutex is left as if nobody had waited: the one that is awake may be long in coming, and each lock and unlock until
+ * then should cost no more than usual. */
+static __attribute__((noinline)) void pass_on(struct mutex *mutex, uint64_t state)
 {
     struct waiter *waiter = (struct waiter *)weft__row_choose(&mutex->row); /* NULL: all have been cancelled */
     bool is_last = mutex->row.oldest == NULL, hand_over;
@@ -222,7 +231,7 @@ static void pass_on(struct mutex *mutex, uint64_t state)
         hand_over = waiter != NULL && (state & STARVING) != 0;
         wanted = state & ~(LISTED | (is_last ? QUEUED | STARVING : 0));
         if (!hand_over)
-            wanted = (wanted & ~HELD) | (waiter != NULL ? WOKEN : 0);
+            wanted = (wanted & ~HELD) | (waiter != NULL && !is_last ? WOKEN : 0);
         if (waiter != NULL)
             waiter->is_owner = hand_over;
         /* The last touch. release: pairs with the lock that follows (M-01), and with who takes LISTED next. */
@@ -237,27 +246,20 @@ static void pass_on(struct mutex *mutex, uint64_t state)
         weft__yield_to_ready();
 }
 
-static __attribute__((noinline)) void unlock_slow(struct mutex *mutex)
+static void unlock(struct mutex *mutex)
 {
     uint64_t state = weft__load_relaxed(&mutex->state); /* the exchanges below check it */
     for (unsigned turns = 0;;) {
         if (WEFT__UNLIKELY((state & HELD) == 0))
             weft__fatal("sync: unlock of unlocked mutex");
         if ((state & QUEUED) == 0 || (state & (WOKEN | STARVING)) == WOKEN) {
-            if (weft__cas_release(&mutex->state, &state, state & ~HELD)) /* as in weft_mutex_unlock */
+            if (weft__cas_release(&mutex->state, &state, state & ~HELD)) /* release: pairs with lock's acquire (M-01) */
                 return;
         } else if (list(mutex, &state, state, &turns)) {
             pass_on(mutex, state | LISTED);
             return;
         }
     }
-}
-
-static inline void unlock(struct mutex *mutex)
-{
-    uint64_t expected = HELD;
-    if (WEFT__UNLIKELY(!weft__cas_release(&mutex->state, &expected, 0))) /* release: pairs with lock's acquire (M-01) */
-        unlock_slow(mutex);
 }
 
 void weft_mutex_unlock(weft_mutex *mutex)
