@@ -52,6 +52,7 @@ struct weft__waiter {
     uint16_t index;        /* immutable while listed: the case of a select; the winner claims with index + 1 */
     uint16_t order;        /* owner only: select's lock order */
     uint8_t listed;        /* protected by the channel's lock */
+    uint8_t repeated;      /* immutable while listed: other cases of its select are in this channel, too */
     uint8_t result;        /* enum weft__waiter_result; the winner's, then (after the wake) the owner's */
 } __attribute__((may_alias));
 

@@ -8,12 +8,15 @@
  *      the context is saved
  *   4. the one waker that wins the claim (a channel's partner, a close, the deadline) serves one case; the others drop
  *      the waiters that they find claimed
- *   5. awake: take the remaining waiters out, each under its channel's lock
+ *   5. awake: take the remaining waiters out, each under its channel's lock; those in the channel that has served, if it stands in
+ *      several cases, the waker has taken out at once
  *
  * The waiters and the lock order live in the cases, which are the caller's: nothing is allocated. After the winner's unlock no
  * waker touches the select (S-09); the channel of the case that was served is not touched in step 5 either, so its
- * partner may free it.
+ * partner may free it (C-14).
  * Timers' channels are asked in step 1 and bound the sleep by their next instant; then the select starts over. */
+#include <stddef.h>
+
 #include "chan/operation.h"
 #include "chan/reports.h"
 #include "port/port.h"
@@ -198,31 +201,57 @@ static bool carry_out(struct weft__select *select, int index)
 
 /* ---- waiting ---- */
 
-/* Under all locks. */
+/* Under all locks. In lock order, so that the cases of one channel follow each other. */
 static void put_waiters(struct weft__select *select, struct weft__task *self)
 {
-    for (size_t i = 0; i < select->count; i++) {
-        struct weft_select_case *one = &select->cases[i];
-        if (!weft__case_is_active(one))
-            continue;
+    struct weft__waiter *last = NULL;
+    struct weft__chan *last_chan = NULL;
+    for (size_t rank = 0; rank < select->active; rank++) {
+        uint16_t index = order_get(select, rank);
+        struct weft_select_case *one = &select->cases[index];
+        struct weft__chan *chan = one->channel;
         struct weft__waiter *waiter = weft__case_waiter(one);
         waiter->task = self;
         waiter->value = one->value;
         waiter->claim = &select->claim;
-        waiter->index = (uint16_t)i;
-        waiter->element_size = ((struct weft__chan *)one->channel)->element_size;
+        waiter->index = index;
+        waiter->element_size = chan->element_size;
+        waiter->repeated = chan == last_chan;
+        if (WEFT__UNLIKELY(waiter->repeated))
+            last->repeated = true;
         weft__waiters_add(weft__case_list(one), waiter);
+        last = waiter;
+        last_chan = chan;
     }
 }
 
-/* Take out the waiters that nobody has taken; the winner's is out, and its channel may be gone. */
-static void take_waiters(struct weft__select *select, int winner)
+/* The winner's side, under its channel's lock and before the select is readied: its frame is there, and its other cases leave
+ * here, as it may not come back to this channel. */
+__attribute__((noinline, cold)) void weft__waiters_drop_repeated(const struct weft__waiter *winner)
 {
+    const struct weft__select *select =
+        (const void *)((const char *)winner->claim - offsetof(struct weft__select, claim));
+    const struct weft__chan *chan = chan_of(select, winner->index);
+    ASSERT(weft__lock_is_taken(&chan->lock));
     for (size_t i = 0; i < select->count; i++) {
         struct weft_select_case *one = &select->cases[i];
-        if ((int)i == winner || !weft__case_is_active(one))
+        if (!weft__case_is_active(one) || one->channel != chan)
             continue;
+        struct weft__waiter *waiter = weft__case_waiter(one);
+        if (waiter->listed)
+            weft__waiters_remove(weft__case_list(one), waiter);
+    }
+}
+
+/* Take out the waiters that nobody has taken. The winner's channel has none of them left (weft__waiters_take), and may be gone. */
+static void take_waiters(struct weft__select *select, int winner)
+{
+    const struct weft__chan *served = winner >= 0 ? chan_of(select, (size_t)winner) : NULL;
+    for (size_t i = 0; i < select->count; i++) {
+        struct weft_select_case *one = &select->cases[i];
         struct weft__chan *chan = one->channel;
+        if (!weft__case_is_active(one) || chan == served)
+            continue;
         struct weft__waiter *waiter = weft__case_waiter(one);
         weft__chan_lock(chan);
         if (waiter->listed)

@@ -399,10 +399,48 @@ START_TEST(s05_timeout_against_send)
 }
 END_TEST
 
+/* ---- C-14: a channel in several cases of one select is as free as any other when it has served one of them ---- */
+
+static void several_cases(chan(int) c, weft_waitgroup *parked)
+{
+    int value = 0;
+    bool ok = true;
+    weft_waitgroup_done(parked);
+    int chosen = chan_select(on_recv(c, &value, &ok), on_send(c, 7), on_recv(c, &value, &ok), on_send(c, 7));
+    test_check(chosen % 2 == 1 || !ok || value == 8);
+}
+
+static int free_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    int n = test_iterations(2000);
+    for (int i = 0; i < n; i++) {
+        chan(int) c = chan_make(int, 0);
+        weft_waitgroup parked = WEFT_WAITGROUP_INIT, left = WEFT_WAITGROUP_INIT;
+        weft_waitgroup_add(&parked, 1);
+        weft_waitgroup_go(&left, several_cases, c, &parked);
+        weft_waitgroup_wait(&parked);
+        if (i % 2 == 0)
+            chan_send(c, 8);
+        else
+            test_check(chan_recv(c) == 7);
+        chan_free(c);
+        weft_waitgroup_wait(&left);
+    }
+    return 0;
+}
+
+START_TEST(c14_free_after_several_cases)
+{
+    test_run(free_app);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("select");
     TCase *tests = tcase_create("select");
+    tcase_add_test(tests, c14_free_after_several_cases);
     tcase_add_test(tests, s01_s04_s07_basics);
     tcase_add_test(tests, s02_uniform_choice);
     tcase_add_test(tests, s03_nonblocking_select_race);

@@ -51,6 +51,9 @@ static inline void weft__waiters_remove(weft__waiters *list, struct weft__waiter
     waiter->listed = false;
 }
 
+/* select.c. Under the lock: the winner's select leaves this channel with all its other cases as well. */
+void weft__waiters_drop_repeated(const struct weft__waiter *winner);
+
 /* Under the lock: take out the oldest one that is still to be had, or NULL. A waiter whose claim somebody else has won
  * is dropped from the list on the way; its frame cannot be gone, because its owner has to take this lock to leave. */
 static inline struct weft__waiter *weft__waiters_take(weft__waiters *list)
@@ -60,8 +63,13 @@ static inline struct weft__waiter *weft__waiters_take(weft__waiters *list)
         if (!waiter)
             return NULL;
         weft__waiters_remove(list, waiter);
-        if (WEFT__LIKELY(!waiter->claim) || weft__claim_try(waiter->claim, waiter->index + 1u))
+        if (WEFT__LIKELY(!waiter->claim))
             return waiter;
+        if (weft__claim_try(waiter->claim, waiter->index + 1u)) {
+            if (WEFT__UNLIKELY(waiter->repeated))
+                weft__waiters_drop_repeated(waiter);
+            return waiter;
+        }
     }
 }
 
