@@ -190,6 +190,6 @@ if(NOT CMAKE_CROSSCOMPILING)
     endforeach()
 
     # Barriers and locks left out: that the check notices a survivor, and a few of today's. All of them: tests/mutants/check.
-    add_test(NAME mutants/sample COMMAND ${PROJECT_SOURCE_DIR}/tests/mutants/check --self-test --sample 6)
+    add_test(NAME mutants/sample COMMAND ${PROJECT_SOURCE_DIR}/tests/mutants/check --self-test --sample 3)
     set_tests_properties(mutants/sample PROPERTIES TIMEOUT 1200 LABELS "mutants;long" SKIP_RETURN_CODE 77)
 endif()

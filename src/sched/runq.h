@@ -114,10 +114,12 @@ static inline uint32_t runq_shed(struct runq *q, runnable *first, runnable *last
 static inline runnable runq_take(struct runq *q)
 {
     runnable r = runq_take_next(q);
-    uint32_t head = weft__load_acquire(&q->head); /* pairs with other takers; the CAS checks it */
+    /* acquire: tail is read after it, and so never behind it: an empty queue is seen as one. */
+    uint32_t head = weft__load_acquire(&q->head);
     while (r == RUNNABLE_NONE && head != weft__load_acquire(&q->tail)) { /* pairs with runq_put: the slot is filled */
         r = weft__load_relaxed(&q->ring[head % RUNQ_SIZE]);
-        if (!weft__cas_acq_rel(&q->head, &head, head + 1))
+        if (!weft__cas_acq_rel(&q->head, &head,
+                               head + 1)) /* release: pairs with runq_put; acquire: as the load above */
             r = RUNNABLE_NONE;
     }
     return r;

@@ -168,7 +168,8 @@ static void *thief(void *arg)
         bool done = weft__load_acquire(&owner_is_done); /* pairs with the owner's release: what it left is seen */
         bool found = steal_all(&shared, mine);
         runnable r;
-        if (turn % 3 == 0 && (r = runq_take_next(&shared)) != RUNNABLE_NONE) {
+        if ((turn % 3 == 0 && (r = runq_take_next(&shared)) != RUNNABLE_NONE) ||
+            (turn % 5 == 0 && (r = runq_take(&shared)) != RUNNABLE_NONE)) {
             take(r);
             found = true;
         }
@@ -186,8 +187,12 @@ static void *thief_of_thieves(void *arg)
     struct runq *mine = arg;
     while (weft__load_relaxed(&thieves_of_the_owner) > 0) { /* orders nothing: nothing here may */
         bool found = false;
-        for (struct runq *from = own; from < mine; from++)
-            found = steal_all(from, mine) || found;
+        for (struct runq *from = own; from < mine; from++) {
+            runnable r = runq_take(from);
+            if (r != RUNNABLE_NONE)
+                take(r);
+            found = steal_all(from, mine) || r != RUNNABLE_NONE || found;
+        }
         if (!found)
             sched_yield();
     }
