@@ -4,10 +4,12 @@
  * operation.h, waiters.h, chan.c; src/sched/park.c, timer.c).
  *
  * Goroutine A selects over two channels and a time-out. By configuration it meets
+ *   twice: a plain sender to channel 0, that both A's cases are about, a receive and a send; it frees the channel when its value has been taken
  *   meet:  B, which selects over the same two from the other side, its cases in the other order, without a time-out; a plain sender to channel
  *          0; somebody may close channel 1, so that a send may panic and a receive end
  *   crowd: B, which receives as A does; two plain senders to channel 1, which has room for one, or one of them and a close of channel 0
  *   free:  two plain senders, one for each channel, each of which frees it when its value has been taken (C-14)
+ * config: twice -DTWICE
  * config: meet -DMEET
  * config: crowd -DCROWD
  * config: free -DFREE
@@ -29,6 +31,7 @@
  * mutant: NO_UNLINK         the cases that have lost stay listed
  * mutant: LISTED_EARLY      listed is looked at before the lock is taken
  * mutant: TOUCH_WINNER      the channel of the served case is locked as well
+ * mutant: KEEP_REPEATED     the winner leaves its select's other cases in its channel
  * mutant: CASE_ORDER        locks are taken in the order of the cases
  * mutant: LIST_LATE         the locks are let go between the look and the listing
  * mutant: COMMIT_EARLY      they are let go before the context is saved
@@ -59,12 +62,14 @@
 #define SENDERS(c) (2 * (c) + 1)
 
 /* By waiter. A's case k is about channel k, B's about the other one: address order is that of the numbers. */
-#ifdef CROWD
+#ifdef TWICE
+byte channel[2 * GOROUTINES]; /* 0 all */
+#elif defined(CROWD)
 byte channel[2 * GOROUTINES] = { 0, 1, 1, 0, 1, 1, 1, 1 };
 #else
 byte channel[2 * GOROUTINES] = { 0, 1, 1, 0, 0, 0, 1, 1 };
 #endif
-#ifdef MEET
+#if defined(MEET) || defined(TWICE)
 bool sends[2 * GOROUTINES] = { false, true, false, true, true, true, true, true };
 #define CLOSES 1
 #else
@@ -79,6 +84,8 @@ bool sends[2 * GOROUTINES] = { false, false, false, false, true, true, true, tru
 #define CAPACITY(c) 0
 #endif
 #define LIST_OF(waiter) (2 * channel[waiter] + sends[waiter])
+#define OTHER(waiter) ((waiter) ^ 1)
+#define IS_REPEATED(waiter) (channel[waiter] == channel[OTHER(waiter)])
 
 mtype = { NOTHING, CLOSED, SERVED, WOULD_WAIT }
 
@@ -115,12 +122,14 @@ inline take_heap()
 /* lock_all */
 inline lock_all(g)
 {
-#ifdef CASE_ORDER
+#if defined(CASE_ORDER) && !defined(TWICE)
     take(CHANNEL(2 * g));
     take(1 - CHANNEL(2 * g))
 #else
     take(0);
+#ifndef TWICE
     take(1)
+#endif
 #endif
 }
 
@@ -128,7 +137,9 @@ inline lock_all(g)
 inline unlock_all(g)
 {
     atomic { assert(frame[g]); leave(0) };
+#ifndef TWICE
     atomic { leave(1) };
+#endif
 #ifdef FRAME_LATE
     assert(frame[g])
 #endif
@@ -144,6 +155,19 @@ inline make_ready(g)
         assert(saved[g]);
         ready[g] = true
     }
+}
+
+/* weft__waiters_drop_repeated */
+inline drop_repeated()
+{
+#ifdef KEEP_REPEATED
+    skip
+#else
+    if
+    :: IS_REPEATED(taken) && list[LIST_OF(OTHER(taken))]??[eval(OTHER(taken))] -> list[LIST_OF(OTHER(taken))]??eval(OTHER(taken))
+    :: else
+    fi
+#endif
 }
 
 /* weft__waiters_take, under the lock. */
@@ -163,7 +187,7 @@ inline take_waiter(from)
             won = (claim[OWNER(taken)] == OPEN); /* weft__claim_try */
 #ifndef TWO_STEPS
             if
-            :: won -> claim[OWNER(taken)] = CASE(taken) + 1; won = false; break
+            :: won -> claim[OWNER(taken)] = CASE(taken) + 1; won = false; drop_repeated(); break
             :: else -> taken = NOBODY
             fi
 #endif
@@ -172,7 +196,7 @@ inline take_waiter(from)
         ;
         atomic {
             if
-            :: won -> claim[OWNER(taken)] = CASE(taken) + 1; won = false; break
+            :: won -> claim[OWNER(taken)] = CASE(taken) + 1; won = false; drop_repeated(); break
             :: else -> taken = NOBODY
             fi
         }
@@ -389,13 +413,13 @@ end:
 #ifndef NO_UNLINK
     if
 #ifndef TOUCH_WINNER
-    :: claim[g] == 1
+    :: claim[g] == 1 || IS_REPEATED(2 * g) && claim[g] == 2
 #endif
     :: else -> take_out(2 * g)
     fi;
     if
 #ifndef TOUCH_WINNER
-    :: claim[g] == 2
+    :: claim[g] == 2 || IS_REPEATED(2 * g) && claim[g] == 1
 #endif
     :: else -> take_out(2 * g + 1)
     fi;
@@ -480,9 +504,14 @@ end:
 
 inline finish_free(c)
 {
-#ifdef FREE
+#if defined(FREE) || defined(TWICE)
     take(c); /* take_for_good */
-    atomic { assert(empty(list[RECEIVERS(c)]) && empty(list[SENDERS(c)])); leave(c); freed[c] = true }
+    atomic {
+        waited_on = nempty(list[RECEIVERS(c)]) || nempty(list[SENDERS(c)]);
+        assert(!waited_on);
+        leave(c);
+        freed[c] = true
+    }
 #else
     skip
 #endif
@@ -492,7 +521,7 @@ inline finish_free(c)
 proctype sender(byte g)
 {
     byte taken = NOBODY;
-    bool won;
+    bool won, waited_on;
     mtype outcome;
 
     frame[g] = true;
@@ -606,7 +635,7 @@ init
         run chooser(A);
         run machine(A);
         run timer();
-#ifndef FREE
+#if defined(MEET) || defined(CROWD)
         run chooser(B);
         run machine(B);
 #endif
@@ -627,6 +656,9 @@ init
 #ifdef FREE
         run sender(P);
         run sender(Q)
+#endif
+#ifdef TWICE
+        run sender(P)
 #endif
     }
 }
