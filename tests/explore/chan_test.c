@@ -243,6 +243,11 @@ static void receives_and_frees(void)
     explore_check(chan_recv(shared) == 8);
     chan_free(shared);
 }
+static void selects_on_both_sides(void)
+{
+    int value;
+    explore_check(chan_select(on_recv(shared, &value), on_send(shared, 8), on_recv(shared, &value)) == 1);
+}
 static void begin_shared_buffered(void)
 {
     shared = chan_make(int, 1);
@@ -296,6 +301,8 @@ START_TEST(c14_freed_when_the_operation_has_returned)
         .name = "free_unbuffered", .goroutines = {sends_once, receives_and_frees}, .begin = begin_shared});
     explore(&(struct explore_scenario){
         .name = "free_buffered", .goroutines = {sends_once, receives_and_frees}, .begin = begin_shared_buffered});
+    explore(&(struct explore_scenario){
+        .name = "free_selected", .goroutines = {selects_on_both_sides, receives_and_frees}, .begin = begin_shared});
     explore(&(struct explore_scenario){.name = "free_tried",
                                        .goroutines = {sends_once, tries_until_it_has_and_frees},
                                        .begin = begin_shared_buffered});
