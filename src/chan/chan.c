@@ -419,11 +419,20 @@ bool weft__chan_withdraw(struct weft__chan *chan)
     return true;
 }
 
-void weft__chan_unlock_retry(struct weft__chan *chan)
+static __attribute__((noinline)) void unlock_and_wake(struct weft__chan *chan)
 {
     struct weft__waiter *chain = dismiss(&chan->receivers, WEFT__WAITER_RETRY, NULL);
     weft__chan_unlock(chan);
     wake_all(chain);
+}
+
+/* Mostly nobody waits: a timer is reset much more often than it is waited for. */
+void weft__chan_unlock_retry(struct weft__chan *chan)
+{
+    if (WEFT__LIKELY(weft__waiters_oldest(&chan->receivers) == NULL))
+        weft__chan_unlock(chan);
+    else
+        unlock_and_wake(chan);
 }
 
 void weft__chan_retire(struct weft__chan *chan)
