@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-# 100,000 small files in one folder and in many; one of 5 GB.
+# 30,000 small files in one folder and in many; one of 5 GB.
 . "$(dirname "$0")/support.bash"
 
-count=$(scaled 100000)
+count=$(scaled 30000)
 mkdir flat nested
 seq -f 'flat/%.0f' "$count" | while read -r name; do echo "$name" >"$name"; done
 seq -f 'nested/%.0f' $((count / 100)) | xargs mkdir
