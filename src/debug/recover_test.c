@@ -604,10 +604,16 @@ static void misuses(weft_waitgroup *wg, int turns)
         contain(done, wg, "negative wait group counter");
 }
 
+static void wait_once(void *wg)
+{
+    weft_waitgroup_wait(wg);
+}
+
+/* A waiter that is alone may find that the next misuse has begun already: that is a panic of its own. */
 static void waits_often(weft_waitgroup *wg, int turns)
 {
     for (int i = 0; i < turns; i++)
-        weft_waitgroup_wait(wg);
+        (void)weft_recover(wait_once, wg, NULL);
 }
 
 static int waitgroup_race_app(int argc, char **argv)
