@@ -57,11 +57,9 @@ static void read_stack_settings(void)
     if (text != NULL && *text != 0) {
         char *end;
         unsigned long long bytes = strtoull(text, &end, 10);
-        if (*end == 'K' || *end == 'k')
-            bytes <<= 10, end++;
-        else if (*end == 'M' || *end == 'm')
-            bytes <<= 20, end++;
-        if (*end != 0 || weft__stack_set_size((size_t)bytes) != 0)
+        unsigned shift = *end == 'K' || *end == 'k' ? 10 : *end == 'M' || *end == 'm' ? 20 : 0;
+        end += shift != 0;
+        if (*end != 0 || bytes > STACK_SIZE_MAX >> shift || weft__stack_set_size((size_t)bytes << shift) != 0)
             weft__warn("WEFT_STACK=%s is ignored: it takes 16K to 1024M", text);
     }
     text = getenv("WEFT_GUARD");
@@ -95,9 +93,16 @@ static bool debug_setting(const char *word)
 int weft__deadlock_setting(void)
 {
     const char *text = getenv("WEFT_DEADLOCK");
-    if (text == NULL || strcmp(text, "auto") == 0)
+    if (text == NULL)
         return 0;
-    return strcmp(text, "off") == 0 ? -1 : 1;
+    return strcmp(text, "off") == 0 ? -1 : strcmp(text, "on") == 0 ? 1 : 0;
+}
+
+static void check_deadlock_setting(void)
+{
+    const char *text = getenv("WEFT_DEADLOCK");
+    if (text != NULL && *text != 0 && weft__deadlock_setting() == 0 && strcmp(text, "auto") != 0)
+        weft__warn("WEFT_DEADLOCK=%s is ignored: it takes auto, on or off", text);
 }
 
 int weft_procs(int n)
@@ -394,6 +399,7 @@ static int run(const struct weft__sim_settings *sim, int (*app)(int, char **), i
     weft__tools_init();
     weft__exceptions_init();
     read_stack_settings();
+    check_deadlock_setting();
     struct machine *first;
     int result = open_run(sim, &first);
     if (result != 0)
