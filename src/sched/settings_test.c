@@ -10,9 +10,9 @@
 
 struct setting {
     const char *name, *value;
-    const char *says;  /* regular expression for standard error */
-    size_t deep;       /* the main function's frame that must fit; 0: not tried */
-    int procs;         /* what weft_procs tells; 0: not asked */
+    const char *says; /* regular expression for standard error */
+    size_t deep;      /* the main function's frame that must fit; 0: not tried */
+    int procs;        /* what weft_procs tells; 0: not asked */
 };
 
 static const struct setting settings[] = {
