@@ -48,7 +48,8 @@ struct faults_plan {
 };
 
 static struct {
-    struct faults_plan plan;
+    struct faults_plan plans[64]; /* one for each arming, in turn: another thread may still look at the last one */
+    atomic_uint plan;             /* the number of armings */
     atomic_bool armed, watching;
     atomic_long calls, met; /* of the planned kinds; those of them that failed */
     atomic_long total[FAULTS_ANY + 1];
@@ -75,9 +76,16 @@ enum faults_futex {
 
 /* ---- the plan ---- */
 
+static const struct faults_plan *faults_planned(void)
+{
+    return &faults.plans[atomic_load(&faults.plan) % 64];
+}
+
 TEST_HELPER void faults_arm(struct faults_plan plan)
 {
-    faults.plan = plan;
+    unsigned number = atomic_load(&faults.plan) + 1;
+    faults.plans[number % 64] = plan;
+    atomic_store(&faults.plan, number);
     atomic_store(&faults.calls, 0);
     atomic_store(&faults.met, 0);
     atomic_store(&faults.armed, plan.first > 0);
@@ -91,11 +99,12 @@ TEST_HELPER void faults_disarm(void)
 static bool faults_strikes(unsigned kind)
 {
     atomic_fetch_add(&faults.total[kind], 1);
-    if (!atomic_load(&faults.armed) || (faults.plan.kinds & kind) == 0)
+    const struct faults_plan *plan = faults_planned();
+    if (!atomic_load(&faults.armed) || (plan->kinds & kind) == 0)
         return false;
     long number = atomic_fetch_add(&faults.calls, 1) + 1;
-    long last = faults.plan.last > 0 ? faults.plan.last : faults.plan.first;
-    if (number < faults.plan.first || (number > last && !faults.plan.for_ever))
+    long last = plan->last > 0 ? plan->last : plan->first;
+    if (number < plan->first || (number > last && !plan->for_ever))
         return false;
     atomic_fetch_add(&faults.met, 1);
     return true;
@@ -210,7 +219,7 @@ int __wrap_munmap(void *at, size_t size)
 
 static int faults_advice_error(void)
 {
-    return faults.plan.advice_error != 0 ? faults.plan.advice_error : EINVAL;
+    return faults_planned()->advice_error != 0 ? faults_planned()->advice_error : EINVAL;
 }
 
 int __real_madvise(void *at, size_t size, int advice);
@@ -244,7 +253,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
     atomic_fetch_add(&faults.by_marked, faults_marked);
     if (faults_strikes(FAULTS_THREAD)) {
         usleep((unsigned)faults.thread_delay);
-        if (!faults.plan.late)
+        if (!faults_planned()->late)
             return EAGAIN;
     }
     return __real_pthread_create(thread, attributes, fn, arg);
