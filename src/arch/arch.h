@@ -64,6 +64,28 @@ void weft__arch_captured(void); /* defined above this room: the capture is compl
 uint64_t weft__arch_call_all(void (*fn)(void), const struct weft__arguments *arguments);
 uint64_t weft__arch_call_few(void (*fn)(void), const uint64_t integer[4]);
 
+/* The thread's own word, of whoever is above this room. A context may be resumed on another thread: so the address of a thread-local
+ * variable must not be kept across a switch, which compilers do not know. These instructions they cannot look into, and do not
+ * merge or move across each other. */
+extern __thread void *weft__arch_word __attribute__((tls_model("initial-exec"))); /* to be written by name */
+static inline void *weft__arch_get_word(void)
+{
+    void *word;
+#if defined(__x86_64__)
+    __asm__ __volatile__("movq weft__arch_word@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=r"(word));
+#elif defined(__aarch64__)
+    void *thread;
+    __asm__ __volatile__("mrs %1, tpidr_el0\n\t"
+                         "adrp %0, :gottprel:weft__arch_word\n\t"
+                         "ldr %0, [%0, #:gottprel_lo12:weft__arch_word]\n\t"
+                         "ldr %0, [%1, %0]"
+                         : "=&r"(word), "=&r"(thread));
+#else
+    __asm__ __volatile__("la.tls.ie %0, weft__arch_word\n\tadd %0, %0, tp\n\tld %0, (%0)" : "=&r"(word));
+#endif
+    return word;
+}
+
 /* One turn of a spin-wait. */
 static inline void weft__arch_pause(void)
 {

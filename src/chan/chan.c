@@ -48,16 +48,27 @@ _Noreturn static __attribute__((noinline, cold)) void panic_unlocked(struct weft
     weft__panic("%s", message);
 }
 
+/* Under the lock. What only selects use of a waiter stays as it is: without a claim nobody looks at it. */
+static inline void wait_in(struct weft__parked *parked, struct weft__task *self, void *value, struct weft__chan *chan,
+                           weft__waiters *list)
+{
+    parked->waiter.task = self;
+    parked->waiter.value = value;
+    parked->waiter.claim = NULL;
+    parked->chan = chan;
+    parked->list = list;
+    weft__waiters_add(list, &parked->waiter);
+}
+
 /* --- send ------------------------------------------------------------------------------------------------------------ */
 
 static __attribute__((noinline)) void send_parked(struct weft__chan *chan, const void *value)
 {
     struct weft__task *self = weft__self();
-    struct weft__parked parked = {
-        .waiter = {.task = self, .value = (void *)value}, .chan = chan, .list = &chan->senders};
+    struct weft__parked parked;
 
+    wait_in(&parked, self, (void *)value, chan, &chan->senders);
     weft__race_publish(&self->race.out);
-    weft__waiters_add(&chan->senders, &parked.waiter);
     weft__park(self, &weft__reason_send, &parked, commit_unlock, chan);
     weft__race_acquire(&self->race.in);
     if (WEFT__UNLIKELY(parked.waiter.result == WEFT__WAITER_CLOSED))
@@ -105,11 +116,11 @@ bool weft_chan_try_send_untyped(void *channel, const void *value)
 static __attribute__((noinline)) bool recv_parked(struct weft__chan *chan, void *value)
 {
     struct weft__task *self = weft__self();
-    struct weft__parked parked = {.waiter = {.task = self, .value = value}, .chan = chan, .list = &chan->receivers};
+    struct weft__parked parked;
     uint32_t element_size = chan->element_size;
 
+    wait_in(&parked, self, value, chan, &chan->receivers);
     weft__race_publish(&self->race.out);
-    weft__waiters_add(&chan->receivers, &parked.waiter);
     weft__park(self, &weft__reason_recv, &parked, commit_unlock, chan);
     weft__race_acquire(&self->race.in);
     if (WEFT__LIKELY(parked.waiter.result == WEFT__WAITER_SERVED))

@@ -22,7 +22,7 @@ enum weft__outcome {
 /* One element. The sizes that programs use most are moves; the rest is memcpy. */
 static inline void weft__element_copy(void *to, const void *from, uint32_t size)
 {
-    if (size == 8)
+    if (WEFT__LIKELY(size == 8))
         memcpy(to, from, 8);
     else if (size == 4)
         memcpy(to, from, 4);
@@ -67,13 +67,11 @@ static inline enum weft__outcome weft__chan_put(struct weft__chan *chan, const v
     *wake = NULL;
     if (WEFT__UNLIKELY(weft__chan_is_closed(chan)))
         return WEFT__CLOSED;
-    if (weft__waiters_oldest(&chan->receivers)) {
-        struct weft__waiter *receiver = weft__waiters_take(&chan->receivers);
-        if (WEFT__LIKELY(receiver != NULL)) {
-            *wake = weft__waiter_fill(receiver, value, chan->element_size);
-            weft__race_hand_over(chan, receiver->task);
-            return WEFT__DONE;
-        }
+    struct weft__waiter *receiver = weft__waiters_take(&chan->receivers);
+    if (receiver != NULL) {
+        *wake = weft__waiter_fill(receiver, value, chan->element_size);
+        weft__race_hand_over(chan, receiver->task);
+        return WEFT__DONE;
     }
     uint64_t count = weft__chan_count(chan);
     if (count < chan->capacity) {
@@ -99,8 +97,8 @@ static inline enum weft__outcome weft__chan_get(struct weft__chan *chan, void *v
         if (WEFT__LIKELY(value != NULL))
             weft__element_copy(value, slot, chan->element_size);
         chan->head = chan->head + 1 == chan->capacity ? 0 : chan->head + 1;
-        struct weft__waiter *sender;
-        if (weft__waiters_oldest(&chan->senders) && (sender = weft__waiters_take(&chan->senders)) != NULL) {
+        struct weft__waiter *sender = weft__waiters_take(&chan->senders);
+        if (sender != NULL) {
             /* The ring is full: the slot that was freed is the new tail, and the first sender's value goes there in
              * the same critical section, so that nobody can get in front of it (C-03). */
             weft__element_copy(slot, sender->value, chan->element_size);
@@ -112,16 +110,14 @@ static inline enum weft__outcome weft__chan_get(struct weft__chan *chan, void *v
         weft__race_get(chan, *wake);
         return WEFT__DONE;
     }
-    if (weft__waiters_oldest(&chan->senders)) {
-        struct weft__waiter *sender = weft__waiters_take(&chan->senders);
-        if (WEFT__LIKELY(sender != NULL)) {
-            if (WEFT__LIKELY(value != NULL))
-                weft__element_copy(value, sender->value, chan->element_size);
-            sender->result = WEFT__WAITER_SERVED;
-            *wake = sender->task;
-            weft__race_take_over(sender->task);
-            return WEFT__DONE;
-        }
+    struct weft__waiter *sender = weft__waiters_take(&chan->senders);
+    if (sender != NULL) {
+        if (WEFT__LIKELY(value != NULL))
+            weft__element_copy(value, sender->value, chan->element_size);
+        sender->result = WEFT__WAITER_SERVED;
+        *wake = sender->task;
+        weft__race_take_over(sender->task);
+        return WEFT__DONE;
     }
     if (WEFT__UNLIKELY(weft__chan_is_closed(chan))) {
         weft__race_acquire(&chan->race_closed);

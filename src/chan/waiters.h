@@ -58,11 +58,18 @@ void weft__waiters_drop_repeated(const struct weft__waiter *winner);
  * is dropped from the list on the way; its frame cannot be gone, because its owner has to take this lock to leave. */
 static inline struct weft__waiter *weft__waiters_take(weft__waiters *list)
 {
-    for (;;) {
-        struct weft__waiter *waiter = weft__waiters_oldest(list);
-        if (!waiter)
-            return NULL;
-        weft__waiters_remove(list, waiter);
+    struct weft__waiter *waiter;
+    while ((waiter = weft__waiters_oldest(list)) != NULL) {
+        struct weft__waiter *next = waiter->next;
+        if (next == waiter) {
+            weft__store_relaxed(list, NULL);
+        } else {
+            struct weft__waiter *newest = waiter->prev;
+            next->prev = newest;
+            newest->next = next;
+            weft__store_relaxed(list, next);
+        }
+        waiter->listed = false;
         if (WEFT__LIKELY(!waiter->claim))
             return waiter;
         if (weft__claim_try(waiter->claim, waiter->index + 1u)) {
@@ -71,6 +78,7 @@ static inline struct weft__waiter *weft__waiters_take(weft__waiters *list)
             return waiter;
         }
     }
+    return NULL;
 }
 
 #endif

@@ -11,18 +11,12 @@
 #define MACHINE_STACK ((size_t)256 << 10)
 #define MACHINE_STACK_TOOLS ((size_t)1 << 20)
 
-/* Read only through weft__machine, which no compiler can look into: no address of it survives a switch. */
-static __thread struct machine *current __attribute__((tls_model("initial-exec")));
-
-__attribute__((noinline)) struct machine *weft__machine(void)
-{
-    __asm__ __volatile__("" ::: "memory");
-    return current;
-}
+/* The calling machine: see weft__machine. used: it is named in instructions, where link-time optimisation does not look. */
+__thread void *weft__arch_word __attribute__((used, tls_model("initial-exec")));
 
 void weft__machine_set(struct machine *m)
 {
-    current = m;
+    weft__arch_word = m;
 }
 
 static void unlink_from(struct machine **list, struct machine *m)
@@ -77,7 +71,7 @@ bool weft__machine_discard(struct machine *m)
 static void *machine_main(void *arg)
 {
     struct machine *m = arg;
-    current = m;
+    weft__machine_set(m);
     weft__tools_machine_init(&m->tools);
     m->exceptions = weft__exceptions_here();
     const struct weft__sched_hooks *hooks = weft__load_acquire(&weft__rt.hooks); /* pairs with set_hooks */
@@ -91,7 +85,7 @@ static void *machine_main(void *arg)
     }
     if (hooks != NULL)
         hooks->machine_stop();
-    current = NULL;
+    weft__machine_set(NULL);
     bool amid_a_run = m->ends;
     (void)weft__machine_discard(m);
     if (amid_a_run)

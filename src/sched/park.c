@@ -39,22 +39,38 @@ static bool is_time_for_slow_path(struct processor *p, uint32_t tick)
     return next != NEVER && weft__port_now() >= next;
 }
 
-runnable weft__next_local(struct processor *p)
+/* A scheduling point has been reached. True: there may be more to do than to take the next one of the queue: look_around. */
+static inline bool count_point(struct processor *p)
 {
-    uint32_t tick = weft__load_relaxed(&p->tick) + 1;       /* own variable */
-    weft__store_relaxed(&p->tick, tick);                    /* the watchdog only compares it */
-    uint32_t attention = weft__load_relaxed(&p->attention); /* acted on under lock, later */
-    if (WEFT__UNLIKELY(attention != 0)) {
-        if ((attention & ATTENTION_STOP) != 0)
-            weft__lost_leaves(weft__machine());
-        return RUNNABLE_NONE;
-    }
-    if (tick % CLOCK_EVERY == 0 && is_time_for_slow_path(p, tick))
-        return RUNNABLE_NONE;
+    uint32_t tick = weft__load_relaxed(&p->tick) + 1;                         /* own variable */
+    weft__store_relaxed(&p->tick, tick);                                      /* the watchdog only compares it */
+    return weft__load_relaxed(&p->attention) != 0 || tick % CLOCK_EVERY == 0; /* acted on under lock, later */
+}
+
+/* True: the scheduler's loop has to have a look. */
+static __attribute__((noinline)) bool look_around(struct processor *p)
+{
+    uint32_t attention = weft__load_relaxed(&p->attention); /* as in count_point */
+    if (attention == 0)
+        return is_time_for_slow_path(p, weft__load_relaxed(&p->tick)); /* own variable */
+    if ((attention & ATTENTION_STOP) != 0)
+        weft__lost_leaves(weft__machine());
+    return true;
+}
+
+static inline runnable first_of(struct processor *p)
+{
     runnable r = runq_take_next(&p->queue);
     if (r == RUNNABLE_NONE && (r = runq_get(&p->queue)) != RUNNABLE_NONE)
         weft__store_relaxed(&p->slice, weft__load_relaxed(&p->slice) + 1); /* as tick */
     return r;
+}
+
+runnable weft__next_local(struct processor *p)
+{
+    if (WEFT__UNLIKELY(count_point(p)) && look_around(p))
+        return RUNNABLE_NONE;
+    return first_of(p);
 }
 
 /* What a runnable is resumed as; NULL if there is no stack for it now (it went back to the global queue). */
@@ -70,17 +86,18 @@ static struct goroutine *take(struct machine *m, runnable r)
     return g;
 }
 
-/* Leave from (NULL: the scheduler loop) for to (NULL: the scheduler loop). Returns on from's next turn. Without extras, or if
- * there were none when it was called. */
-static inline void switch_to(struct machine *m, struct goroutine *from, struct goroutine *to)
+/* Leave the running context, whose pointer goes to *from, for to (NULL: the scheduler loop). Returns on its next turn. Without
+ * extras, or if there were none when it was called. */
+static inline void switch_to(struct machine *m, void **from, struct goroutine *to)
 {
     m->g = to;
     if (to != NULL)
         set_state(to, WEFT__RUNNING);
-    m = weft__arch_switch(from != NULL ? &from->task.sp : &m->sp, to != NULL ? to->task.sp : m->sp, m);
+    m = weft__arch_switch(from, to != NULL ? to->task.sp : m->sp, m);
     weft__finish_switch(m);
 }
 
+/* The same with extras: from is NULL for the scheduler loop. */
 static __attribute__((noinline)) void switch_with_extras(struct machine *m, struct goroutine *from,
                                                          struct goroutine *to)
 {
@@ -121,6 +138,18 @@ static __attribute__((noinline)) void suspend_with_extras(struct machine *m, str
     switch_with_extras(m, g, r != RUNNABLE_NONE ? take(m, r) : NULL);
 }
 
+/* The rest of weft__suspend where it has more to do than to switch to a goroutine. Where that has brought r along it is out of
+ * its queue. Functions of their own, so that the common way has nothing to keep across a call. */
+static __attribute__((noinline)) void suspend_for(struct machine *m, struct goroutine *g, runnable r)
+{
+    switch_to(m, &g->task.sp, r != RUNNABLE_NONE ? take(m, r) : NULL);
+}
+
+static __attribute__((noinline)) void suspend_with_a_look(struct machine *m, struct goroutine *g)
+{
+    suspend_for(m, g, look_around(m->p) ? RUNNABLE_NONE : first_of(m->p));
+}
+
 void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg)
 {
     m->commit_arg = arg;
@@ -128,16 +157,21 @@ void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state stat
                         commit); /* published by the state, and for attention by the gate's closer (gate.c) */
     set_state(g, state);
     weft__fence_compiler();
-    if (has_extras()) {
+    struct processor *p = m->p;
+    if (WEFT__UNLIKELY(has_extras() || p == NULL)) {
         suspend_with_extras(m, g);
         return;
     }
-    runnable r = RUNNABLE_NONE;
-    if (WEFT__LIKELY(m->p != NULL))
-        r = weft__next_local(m->p);
-    else
-        weft__lost_leaves(m);
-    switch_to(m, g, r != RUNNABLE_NONE ? take(m, r) : NULL);
+    if (WEFT__UNLIKELY(count_point(p))) {
+        suspend_with_a_look(m, g);
+        return;
+    }
+    runnable r = first_of(p);
+    if (r == RUNNABLE_NONE || runnable_is_spawn(r)) {
+        suspend_for(m, g, r);
+        return;
+    }
+    switch_to(m, &g->task.sp, runnable_goroutine(r));
 }
 
 void weft__resume_from_loop(struct machine *m, runnable r)
@@ -156,7 +190,7 @@ void weft__resume_from_loop(struct machine *m, runnable r)
         g->task.ran_on = m->number;
         switch_with_extras(m, NULL, g);
     } else {
-        switch_to(m, NULL, g);
+        switch_to(m, &m->sp, g);
     }
     weft__store_release(&m->away, false);
 }
@@ -176,8 +210,7 @@ void weft__park(struct weft__task *self, const struct weft__wait_reason *reason,
         weft__thread_park(self, commit, arg, NEVER, NULL);
         return;
     }
-    weft__suspend(weft__machine(), task_goroutine(self), WEFT__WAITING, commit != NULL ? commit : weft__commit_nothing,
-                  arg);
+    weft__suspend(weft__machine(), task_goroutine(self), WEFT__WAITING, commit, arg);
 }
 
 /* ---- ready ---- */

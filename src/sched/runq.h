@@ -82,10 +82,10 @@ static inline runnable runq_put_next(struct runq *q, runnable r)
 static inline runnable runq_take_next(struct runq *q)
 {
     runnable r = weft__load_relaxed(&q->next);
-    if (r == RUNNABLE_NONE)
-        return RUNNABLE_NONE;
     /* acquire: pairs with runq_put_next. No release: nothing of the taker's is published by an empty slot. */
-    return weft__cas_acquire(&q->next, &r, RUNNABLE_NONE) ? r : RUNNABLE_NONE;
+    if (r != RUNNABLE_NONE && !weft__cas_acquire(&q->next, &r, RUNNABLE_NONE))
+        r = RUNNABLE_NONE;
+    return r;
 }
 
 /* Owner: the ring is full: take half of it off as a chain (linked by runnable_set_next), for the global queue.

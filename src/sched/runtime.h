@@ -155,8 +155,11 @@ struct runtime {
 
 extern struct runtime weft__rt;
 
-/* The calling machine, NULL in a plain thread. Not inlined, not cached: a goroutine may come back on another thread. */
-struct machine *weft__machine(void);
+/* The calling machine, NULL in a plain thread. Asked for anew after each switch: a goroutine may come back on another thread. */
+static inline struct machine *weft__machine(void)
+{
+    return weft__arch_get_word();
+}
 void weft__machine_set(struct machine *m);
 
 /* park.c */

@@ -318,5 +318,5 @@ void weft_sim_wait(void)
     struct weft__task *self = weft__self();
     if (self->is_thread || !weft__sim_is_on())
         weft__panic("weft_sim_wait outside a simulated run: only goroutines of weft_sim may call it");
-    weft__park(self, &waiting, NULL, is_mine(weft__machine()) ? commit_settling : NULL, self);
+    weft__park(self, &waiting, NULL, is_mine(weft__machine()) ? commit_settling : weft__commit_nothing, self);
 }

@@ -40,8 +40,7 @@ void weft__thread_park(struct weft__task *task, weft__commit commit, void *arg, 
     struct thread_task *thread = (struct thread_task *)task;
     weft__store_relaxed(&thread->ready, 0u); /* no waker knows of it yet */
     thread->counted = deadline == NEVER;
-    if (commit != NULL)
-        commit(arg);
+    commit(arg);
     if (thread->counted) {
         weft__add_seq(&weft__rt.foreign_waiting, FOREIGN_WAITS);
         if (weft__load_acquire(&weft__rt.running) != 0) /* a hint: this may be what the watchdog waits for */
