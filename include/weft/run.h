@@ -31,7 +31,7 @@ WEFT_API int weft_run(int (*app)(int argc, char **argv), int argc, char **argv);
  *  Source: Go's runtime.GOMAXPROCS. */
 WEFT_API int weft_procs(int n);
 
-/** weft_stack_size - set the stack size (the stride) of goroutines that are spawned without a size of their own.
+/** weft_stack_size - set the stack size of goroutines that are spawned without a size of their own.
  *  Parameters: bytes, 16 KiB to 1 GiB, rounded up to a power of two; 0 only asks. Address space is reserved, memory
  *  is taken as it is touched. The environment's WEFT_STACK (bytes, or with the suffix K or M) does the same.
  *  Blocks: never. Callable from: a thread, while no run is going on.

@@ -6,8 +6,8 @@
  * stack. When a machine first runs it, it takes a stack, whose struct goroutine (at the stack's top, type-stable: a
  * stack's memory is never unmapped) becomes its identity; the arguments are copied to the stack and the record goes back.
  *
- *      stride  +--------------------------+  high
- *              | colour (0-448 bytes)     |
+ *              +--------------------------+  high
+ *              | colour (0-960 bytes)     |
  *              | struct goroutine         |  <- what queues, waiters and reports refer to
  *              | frames, downwards        |
  *              |          ...             |
@@ -31,7 +31,7 @@ enum weft__state {
 
 struct goroutine {
     struct weft__task task;
-    bool own_stack; /* immutable: a stack of a size of its own, not one of the pool's stride */
+    bool own_stack; /* immutable: a stack of a size of its own, not one of the pool's */
     bool is_main;   /* immutable while it lives */
     bool held;      /* it stays suspended while the gate is closed; owner of the gate only */
     bool lost;      /* of a run that ended without one of its machines: never used again */
@@ -41,7 +41,7 @@ struct goroutine {
     void (*on_exit)(void *arg, int result);
     void *on_exit_arg;
     char *stack_low;   /* lowest usable byte, above the guard; immutable */
-    size_t stack_size; /* the stride, guard included; immutable */
+    size_t stack_size; /* guard included; immutable */
     void *fiber;       /* TSan's handle */
     void *fake_stack;  /* ASan's handle */
 };

@@ -21,7 +21,7 @@ struct stack_cache {
 /* How stacks are guarded. */
 enum weft__guard { WEFT__GUARD_AUTO, WEFT__GUARD_INSTALL, WEFT__GUARD_PROTECT, WEFT__GUARD_NONE };
 
-/* The stride of the pool: set before the first stack of a run is taken. Returns 0 or -EINVAL. */
+/* The size of the pool's stacks: set before the first stack of a run is taken. Returns 0 or -EINVAL. */
 int weft__stack_set_size(size_t bytes);
 size_t weft__stack_get_size(void);
 void weft__stack_set_guard(enum weft__guard guard);
