@@ -2,6 +2,9 @@
  *
  * select.c - wait for the first of several operations.
  *
+ *   0. look at all channels without a lock, choose one of those that seem to be ready, and try that one alone, as a send or
+ *      receive of its own would. If it goes through it was ready at that instant, as any of the outcomes of step 2 must be;
+ *      what is not ready is never decided here
  *   1. lock all channels, in address order, each once: the state of all is seen at one instant (S-03)
  *   2. count who is ready, choosing one of them uniformly on the way (reservoir sampling), and carry it out
  *   3. nobody: default, or a time-out of zero or less; else put a waiter into every channel and park; the locks go once
@@ -150,6 +153,13 @@ static bool is_ready(const struct weft_select_case *one)
     return weft__chan_count(chan) > 0 || has_partner(&chan->senders);
 }
 
+/* Of those that have been counted up to now the k-th one replaces the choice with probability 1/k. */
+static bool draw(uint32_t *ready)
+{
+    ++*ready;
+    return *ready == 1 || ((uint64_t)weft__random() * *ready) >> 32 == 0;
+}
+
 /* Under all locks: one of the ready cases, each with the same probability; -1: none. */
 static int choose(const struct weft__select *select)
 {
@@ -157,11 +167,30 @@ static int choose(const struct weft__select *select)
     uint32_t ready = 0;
     for (size_t i = 0; i < select->count; i++) {
         const struct weft_select_case *one = &select->cases[i];
-        if (!weft__case_is_active(one) || !is_ready(one))
+        if (weft__case_is_active(one) && is_ready(one) && draw(&ready))
+            chosen = (int)i;
+    }
+    return chosen;
+}
+
+/* Without a lock: one of the cases that seem to be ready; -1: none, or there are timers' channels, which have to be asked. */
+static int look(const struct weft_select_case *cases, size_t count)
+{
+    int chosen = -1;
+    uint32_t ready = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct weft_select_case *one = &cases[i];
+        if (!weft__case_is_active(one))
             continue;
-        ready++;
-        /* The k-th one replaces the choice with probability 1/k. */
-        if (ready == 1 || ((uint64_t)weft__random() * ready) >> 32 == 0)
+        struct weft__chan *chan = one->channel;
+        if (chan->timed)
+            return -1;
+        /* relaxed: hints. The attempt takes the lock. */
+        uint64_t elements = weft__load_relaxed(&chan->count);
+        bool seems = one->operation == WEFT_SELECT_SEND
+                         ? elements < chan->capacity || weft__load_relaxed(&chan->receivers) != NULL
+                         : elements > 0 || weft__load_relaxed(&chan->senders) != NULL;
+        if ((seems || weft__load_relaxed(&chan->closed)) && draw(&ready))
             chosen = (int)i;
     }
     return chosen;
@@ -173,29 +202,56 @@ static void set_ok(const struct weft_select_case *one, bool ok)
         *one->ok = ok;
 }
 
+/* Under the lock of its channel. */
+static enum weft__outcome attempt(const struct weft_select_case *one, struct weft__task **wake)
+{
+    struct weft__chan *chan = one->channel;
+    return one->operation == WEFT_SELECT_SEND ? weft__chan_put(chan, one->value, wake)
+                                              : weft__chan_get(chan, one->value, wake);
+}
+
+/* Without locks; the channel may be gone. What the case's operation leaves. */
+static void conclude(const struct weft_select_case *one, enum weft__outcome outcome, struct weft__task *wake,
+                     uint32_t element_size)
+{
+    if (WEFT__LIKELY(outcome == WEFT__DONE)) {
+        if (wake != NULL)
+            weft__ready(wake);
+        set_ok(one, true);
+        return;
+    }
+    if (one->operation == WEFT_SELECT_SEND)
+        weft__panic("send on closed channel");
+    weft__element_clear(one->value, element_size);
+    set_ok(one, false);
+}
+
 /* Under all locks: carry out case index and let the locks go. False: it was not ready after all; the locks are still held. */
 static bool carry_out(struct weft__select *select, int index)
 {
     struct weft_select_case *one = &select->cases[index];
-    struct weft__chan *chan = one->channel;
     struct weft__task *wake;
-    uint32_t size = chan->element_size;
-    bool send = one->operation == WEFT_SELECT_SEND;
-    enum weft__outcome outcome =
-        send ? weft__chan_put(chan, one->value, &wake) : weft__chan_get(chan, one->value, &wake);
+    uint32_t size = ((struct weft__chan *)one->channel)->element_size;
+    enum weft__outcome outcome = attempt(one, &wake);
     if (outcome == WEFT__WOULD_WAIT)
         return false;
     unlock_all(select);
-    if (outcome == WEFT__DONE) {
-        if (wake != NULL)
-            weft__ready(wake);
-        set_ok(one, true);
-        return true;
-    }
-    if (send)
-        weft__panic("send on closed channel");
-    weft__element_clear(one->value, size);
-    set_ok(one, false);
+    conclude(one, outcome, wake, size);
+    return true;
+}
+
+/* Under no lock: carry out a case that seems to be ready. False: it was not. */
+static bool carry_out_alone(const struct weft_select_case *one)
+{
+    struct weft__chan *chan = one->channel;
+    struct weft__task *wake;
+    uint32_t size = chan->element_size;
+    weft__chan_lock(chan);
+    enum weft__outcome outcome = attempt(one, &wake);
+    weft__chan_unlock(chan);
+    if (WEFT__UNLIKELY(outcome == WEFT__WOULD_WAIT))
+        return false;
+    conclude(one, outcome, wake, size);
     return true;
 }
 
@@ -354,12 +410,14 @@ static int select_among(struct weft_select_case *cases, size_t count)
         return try_one(cases, 1, 0);
     if (count == 2 && cases[1].operation == WEFT_SELECT_DEFAULT && weft__case_is_active(&cases[0]))
         return try_one(cases, 0, 1);
+    int index = look(cases, count);
+    if (index >= 0 && carry_out_alone(&cases[index]))
+        return index;
     struct plan plan = survey(cases, count);
     sort(&plan.select);
     for (;;) {
         lock_all(&plan.select);
         int64_t until = plan.timed ? ask_timers(&plan.select) : INT64_MAX;
-        int index;
         while ((index = choose(&plan.select)) >= 0)
             if (carry_out(&plan.select, index))
                 return index;

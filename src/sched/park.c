@@ -150,13 +150,19 @@ static __attribute__((noinline)) void suspend_with_a_look(struct machine *m, str
     suspend_for(m, g, look_around(m->p) ? RUNNABLE_NONE : first_of(m->p));
 }
 
-void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg)
+static inline void announce(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit,
+                            void *arg)
 {
     m->commit_arg = arg;
     weft__store_relaxed(&m->commit,
                         commit); /* published by the state, and for attention by the gate's closer (gate.c) */
     set_state(g, state);
     weft__fence_compiler();
+}
+
+void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg)
+{
+    announce(m, g, state, commit, arg);
     struct processor *p = m->p;
     if (WEFT__UNLIKELY(has_extras() || p == NULL)) {
         suspend_with_extras(m, g);
@@ -172,6 +178,18 @@ void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state stat
         return;
     }
     switch_to(m, &g->task.sp, runnable_goroutine(r));
+}
+
+void weft__suspend_for(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg,
+                       runnable r)
+{
+    if (has_extras()) { /* r may need another thread; what was next goes to run-next: it is next anyway */
+        weft__make_runnable(r);
+        weft__suspend(m, g, state, commit, arg);
+        return;
+    }
+    announce(m, g, state, commit, arg);
+    suspend_for(m, g, r);
 }
 
 void weft__resume_from_loop(struct machine *m, runnable r)

@@ -165,6 +165,9 @@ void weft__machine_set(struct machine *m);
 /* park.c */
 /* To whatever is next. state: what g is from now on; commit is not NULL. */
 void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg);
+/* The same to r, which weft__next_local has given: m->commit was not NULL then, nor was it since. */
+void weft__suspend_for(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg,
+                       runnable r);
 void weft__resume_from_loop(struct machine *m,
                             runnable r); /* scheduler loop: run r, come back when the machine has nothing */
 void weft__finish_switch(struct machine *m);

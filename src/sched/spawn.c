@@ -554,8 +554,10 @@ static bool end_or_renew(struct goroutine *g)
                     return true;
                 }
             }
-            if (r != RUNNABLE_NONE)
-                weft__make_runnable(r); /* what came off run-next or the queue goes to run-next: it is next anyway */
+            if (r != RUNNABLE_NONE) {
+                weft__suspend_for(m, g, WEFT__RUNNING, commit_free, g, r);
+                __builtin_unreachable();
+            }
         }
     } else {
         weft__add_relaxed(&weft__rt.born_outside, -1); /* a count */

@@ -63,12 +63,14 @@ void weft__inject(runnable first, runnable last, uint32_t count)
     bool lost = weft__machine_is_lost(m), open = !lost && is_open();
     if (open)
         weft__global_put(first, last, count);
+    /* If there is no room now, whoever makes some will do so under the lock, and look at the global queue afterwards. */
+    bool wake = open && weft__load_relaxed(&weft__rt.room) > 0; /* under the lock, as its writers are */
     unlock();
-    if (open)
+    if (wake)
         weft__wake_processor();
     else if (lost)
         weft__lost_hand_over(first);
-    else
+    else if (!open)
         weft__spawn_drop_chain(first); /* the run is over: nobody will run them */
 }
 
