@@ -18,6 +18,7 @@
 #include "sched/exceptions.h"
 #include "sched/runq.h"
 #include "sched/stack.h"
+#include "sched/timer_queue.h"
 #include "sched/tools.h"
 
 #define PROCS_MAX 256
@@ -39,10 +40,10 @@ enum processor_status { PROCESSOR_IDLE, PROCESSOR_RUNNING, PROCESSOR_STUCK };
 
 struct timer_heap {
     struct weft__lock lock;       /* rank TIMER */
-    struct weft__timer *root;     /* protected by lock */
-    WEFT__ATOMIC(int64_t) next;   /* when of the root, or NEVER; written under lock, read by anyone */
-    WEFT__ATOMIC(uint32_t) alive; /* timers in the heap with keeps_alive; written under lock */
+    WEFT__ATOMIC(int64_t) next;   /* none is before, or NEVER; written under lock, read by anyone */
+    WEFT__ATOMIC(uint32_t) alive; /* timers with keeps_alive; written under lock */
     WEFT__ATOMIC(bool) closed;    /* its run has ended: nothing gets in; read under lock */
+    struct timer_queue queue;     /* protected by lock */
 };
 
 /* Free lists of spawn records: owner only. */

@@ -148,8 +148,9 @@ struct weft__timer {
     int64_t when;                                         /* protected by the heap's lock while it is in a heap */
     bool (*fire)(struct weft__timer *timer, int64_t now); /* owner writes while it is in no heap */
     WEFT__ATOMIC(void *) heap;                            /* NULL when it is in none */
-    struct weft__timer *child, *sibling, *previous;       /* protected by the heap's lock; a pairing heap */
-    bool keeps_alive;                                     /* owner writes while it is in no heap */
+    struct weft__timer *child, *sibling, *previous; /* protected by the heap's lock, as place; see timer_queue.c */
+    bool keeps_alive;                               /* owner writes while it is in no heap */
+    uint16_t place;
 };
 /* 0; or an error, and nothing was done: the caller lets go of what it holds and calls weft__timer_refused, which panics. */
 int weft__timer_add(struct weft__timer *timer, int64_t when);

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * timer.c - the timers of a processor: a pairing heap whose nodes are the timers themselves, so arming allocates nothing.
+ * timer.c - the timers of a processor: arming, removing, firing, and who is told of it. timer_queue.c keeps them in order.
  *
- * Data:       heap->root; a node's child is its first child, sibling the next child of the same parent, previous the
- *             sibling before it or, for a first child, the parent. Insert O(1), delete-min and delete O(log n) amortised.
- * Invariants: (under heap->lock) parent->when <= child->when; heap->next == root->when or NEVER.
+ * Invariants: (under heap->lock) no timer of heap->queue is before heap->next; without timers that is NEVER.
  * Locks:      heap->lock (rank TIMER). timer->heap changes only under the lock of the heap it names or names next; a
  *             remover reads it, takes that lock and looks again. A heap whose run has ended is closed, and its memory stays one
  *             (struct processor is type-stable), so a remover that comes late finds a lock, and an armer a closed heap.
- * Firing:     under the lock; timer->heap becomes NULL last (release), after that the timer is its owner's again.
- * Source:     Fredman, Sedgewick, Sleator, Tarjan: The pairing heap, 1986. */
+ * Firing:     under the lock; timer->heap becomes NULL last (release), after that the timer is its owner's again. */
 #include <errno.h>
 
 #include "port/port.h"
@@ -24,78 +21,22 @@ static void unlock(struct timer_heap *heap)
     weft__lock_leave(&heap->lock, WEFT__RANK_TIMER);
 }
 
-static struct weft__timer *meld(struct weft__timer *a, struct weft__timer *b)
+static void next_changed(struct timer_heap *heap)
 {
-    if (a == NULL || b == NULL)
-        return a != NULL ? a : b;
-    if (b->when < a->when) {
-        struct weft__timer *swap = a;
-        a = b;
-        b = swap;
-    }
-    b->previous = a;
-    b->sibling = a->child;
-    if (b->sibling != NULL)
-        b->sibling->previous = b;
-    a->child = b;
-    a->sibling = a->previous = NULL;
-    return a;
+    weft__store_relaxed(&heap->next, weft__timer_queue_next(&heap->queue)); /* readers take it as a hint */
 }
 
-/* Meld a list of siblings: in pairs from the left, then all from the right. */
-static struct weft__timer *meld_list(struct weft__timer *first)
+static void count_alive(struct timer_heap *heap, const struct weft__timer *timer, uint32_t more)
 {
-    struct weft__timer *pairs = NULL; /* linked by previous */
-    while (first != NULL) {
-        struct weft__timer *a = first, *b = a->sibling;
-        first = b != NULL ? b->sibling : NULL;
-        a->sibling = a->previous = NULL;
-        if (b != NULL)
-            b->sibling = b->previous = NULL;
-        a = meld(a, b);
-        a->previous = pairs;
-        pairs = a;
-    }
-    struct weft__timer *root = NULL;
-    while (pairs != NULL) {
-        struct weft__timer *next = pairs->previous;
-        pairs->previous = NULL;
-        root = meld(root, pairs);
-        pairs = next;
-    }
-    return root;
-}
-
-static void root_changed(struct timer_heap *heap)
-{
-    weft__store_relaxed(&heap->next, heap->root != NULL ? heap->root->when : NEVER); /* readers take it as a hint */
+    if (timer->keeps_alive)
+        weft__store_relaxed(&heap->alive, weft__load_relaxed(&heap->alive) + more); /* written under the lock */
 }
 
 static void insert(struct timer_heap *heap, struct weft__timer *timer)
 {
-    timer->child = timer->sibling = timer->previous = NULL;
-    heap->root = meld(heap->root, timer);
-    if (timer->keeps_alive)
-        weft__store_relaxed(&heap->alive, weft__load_relaxed(&heap->alive) + 1); /* written under the lock */
-}
-
-static void delete (struct timer_heap *heap, struct weft__timer *timer)
-{
-    struct weft__timer *rest = meld_list(timer->child);
-    if (timer == heap->root) {
-        heap->root = rest;
-    } else {
-        if (timer->previous->child == timer)
-            timer->previous->child = timer->sibling;
-        else
-            timer->previous->sibling = timer->sibling;
-        if (timer->sibling != NULL)
-            timer->sibling->previous = timer->previous;
-        heap->root = meld(heap->root, rest);
-    }
-    timer->child = timer->sibling = timer->previous = NULL;
-    if (timer->keeps_alive)
-        weft__store_relaxed(&heap->alive, weft__load_relaxed(&heap->alive) - 1); /* written under the lock */
+    weft__timer_queue_put(&heap->queue, timer);
+    count_alive(heap, timer, 1);
+    next_changed(heap);
 }
 
 /* A machine may sleep longer than until when: have one look again. */
@@ -149,7 +90,6 @@ int weft__timer_arm_and(struct weft__timer *timer, int64_t when, weft__commit th
     timer->when = when;
     insert(heap, timer);
     weft__store_release(&timer->heap, heap); /* pairs with the remover's load */
-    root_changed(heap);
     if (then != NULL)
         then(arg);
     unlock(heap);
@@ -177,8 +117,9 @@ bool weft__timer_remove(struct weft__timer *timer)
             return false;
         lock(heap);
         if (weft__load_relaxed(&timer->heap) == heap) { /* under its lock */
-            delete (heap, timer);
-            root_changed(heap);
+            weft__timer_queue_remove(&heap->queue, timer);
+            count_alive(heap, timer, -1u);
+            next_changed(heap);
             weft__store_release(&timer->heap, NULL); /* the timer is the caller's */
             unlock(heap);
             return true;
@@ -190,29 +131,26 @@ bool weft__timer_remove(struct weft__timer *timer)
 void weft__timers_run(struct timer_heap *heap, int64_t now)
 {
     lock(heap);
-    while (heap->root != NULL && heap->root->when <= now) {
-        struct weft__timer *timer = heap->root;
-        delete (heap, timer);
-        root_changed(heap);
-        if (timer->fire(timer, now)) {
+    for (struct weft__timer *timer; (timer = weft__timer_queue_due(&heap->queue, now)) != NULL;) {
+        count_alive(heap, timer, -1u);
+        next_changed(heap);
+        if (timer->fire(timer, now))
             insert(heap, timer);
-            root_changed(heap);
-        } else {
+        else
             weft__store_release(&timer->heap, NULL); /* pairs with the remover's load; not ours any more */
-        }
     }
+    next_changed(heap); /* it may have been earlier than any */
     unlock(heap);
 }
 
 void weft__timers_clear(struct timer_heap *heap)
 {
     lock(heap);
-    while (heap->root != NULL) {
-        struct weft__timer *timer = heap->root;
-        delete (heap, timer);
+    for (struct weft__timer *timer; (timer = weft__timer_queue_any(&heap->queue)) != NULL;) {
+        count_alive(heap, timer, -1u);
         weft__store_release(&timer->heap, NULL); /* as above */
     }
-    root_changed(heap);
+    next_changed(heap);
     weft__store_relaxed(&heap->closed, true); /* under the lock */
     unlock(heap);
 }
