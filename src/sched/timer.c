@@ -36,7 +36,8 @@ static void insert(struct timer_heap *heap, struct weft__timer *timer)
 {
     weft__timer_queue_put(&heap->queue, timer);
     count_alive(heap, timer, 1);
-    next_changed(heap);
+    if (timer->when < weft__load_relaxed(&heap->next)) /* under the lock */
+        weft__store_relaxed(&heap->next, timer->when);
 }
 
 /* A machine may sleep longer than until when: have one look again. */
@@ -119,7 +120,8 @@ bool weft__timer_remove(struct weft__timer *timer)
         if (weft__load_relaxed(&timer->heap) == heap) { /* under its lock */
             weft__timer_queue_remove(&heap->queue, timer);
             count_alive(heap, timer, -1u);
-            next_changed(heap);
+            if (timer->when <= weft__load_relaxed(&heap->next)) /* under the lock */
+                next_changed(heap);
             weft__store_release(&timer->heap, NULL); /* the timer is the caller's */
             unlock(heap);
             return true;
