@@ -178,15 +178,30 @@ class Tree:
         return done.stdout if done.returncode == 0 else None
 
 
+def is_over(pid):
+    """A zombie is."""
+    try:
+        return pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] == 'Z'
+    except OSError:
+        return True
+
+
 def end_session(session):
-    """Kill what a program has left: libcheck gives its children process groups of their own, but not sessions."""
-    for entry in os.listdir('/proc'):
-        if entry.isdigit():
-            try:
-                if os.getsid(int(entry)) == session:
-                    os.kill(int(entry), signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
+    """Kill what a program has left: libcheck gives its children process groups of their own, but not sessions. Until none is there:
+    a parent whose child was killed starts the next test, unless it was killed before."""
+    for _ in range(100):
+        found = False
+        for entry in os.listdir('/proc'):
+            if entry.isdigit():
+                try:
+                    if os.getsid(int(entry)) == session and not is_over(entry):
+                        os.kill(int(entry), signal.SIGKILL)
+                        found = True
+                except (ProcessLookupError, PermissionError):
+                    pass
+        if not found:
+            break
+        time.sleep(0.01)
 
 
 def address_prefix():
