@@ -312,11 +312,13 @@ static bool retire_if_surplus(struct machine *m)
     return surplus;
 }
 
-/* bits: of the processor, not 0. Returns true if that has to be given up. */
-static bool attend(struct machine *m, uint32_t bits)
+/* Some bit is set. Returns true if the processor has to be given up. */
+static bool attend(struct machine *m)
 {
     struct processor *p = m->p;
-    weft__and_release(&p->attention, (uint32_t)(ATTENTION_STOP | ATTENTION_MIGRATE));
+    /* All that are cleared, so that none is lost that was set since the caller's look. relaxed: what a bit is about was written under
+     * the lock before it was set, and is read there; or it is a hint. */
+    uint32_t bits = weft__and_relaxed(&p->attention, (uint32_t)(ATTENTION_STOP | ATTENTION_MIGRATE));
     if ((bits & ATTENTION_PREEMPT) != 0) {
         runnable r = runq_take_next(&p->queue);
         if (r != RUNNABLE_NONE)
@@ -462,7 +464,7 @@ runnable weft__find_runnable(struct machine *m)
             m->given = NULL;
             return given;
         }
-        if (p == NULL || (bits != 0 && attend(m, bits))) {
+        if (p == NULL || (bits != 0 && attend(m))) {
             if (!go_idle(m))
                 return RUNNABLE_NONE;
             continue;
