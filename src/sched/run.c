@@ -206,7 +206,7 @@ static bool lose_machines(void)
     bool any = false;
     for (struct machine *m = weft__rt.machines, *next; m != NULL; m = next) {
         next = m->next;
-        weft__store_release(&m->lost, true); /* pairs with find_runnable */
+        weft__store_release(&m->lost, true); /* pairs with weft__machine_is_lost */
         m->next = weft__rt.lost;
         weft__rt.lost = m;
         if (m->p != NULL)

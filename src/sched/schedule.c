@@ -192,9 +192,9 @@ bool weft__can_nothing_happen(void)
     ASSERT(weft__lock_is_taken(&weft__rt.lock));
     if (weft__rt.idle_count + weft__rt.locked_count != weft__rt.machine_count || weft__rt.blocked_count > 0 ||
         weft__rt.busy > 0 || weft__rt.global_first != RUNNABLE_NONE || weft__timers_alive() > 0 ||
-        weft__load_seq(&weft__rt.stopping) != 0) /* pairs with the main function's end */
+        weft__load_relaxed(&weft__rt.stopping) != 0) /* both counts and stopping: written under the lock */
         return false;
-    uint32_t count = weft__load_acquire(&weft__rt.processor_count);
+    uint32_t count = weft__load_relaxed(&weft__rt.processor_count);
     for (uint32_t i = 0; i < count; i++)
         if (!runq_is_empty(&weft__rt.processors[i]->queue))
             return false;
@@ -402,7 +402,7 @@ static bool go_idle(struct machine *m)
     if (m->p != NULL)
         forget_caches(m->p);
     lock();
-    if (weft__load_seq(&weft__rt.stopping) != 0 || weft__load_relaxed(&m->lost)) { /* both set under the lock */
+    if (weft__load_relaxed(&weft__rt.stopping) != 0 || weft__load_relaxed(&m->lost)) { /* both set under the lock */
         unlock();
         return false;
     }
@@ -440,7 +440,7 @@ bool weft__idle_wait(struct machine *m, bool was_spinning)
     sleep_idle(m, until);
     if (until != NEVER)
         stop_keeping_time(until);
-    return weft__load_seq(&weft__rt.stopping) == 0;
+    return weft__load_relaxed(&weft__rt.stopping) == 0; /* a hint, as in find_runnable */
 }
 
 /* At most half of the busy processors look for work at a time. */
@@ -454,7 +454,9 @@ runnable weft__find_runnable(struct machine *m)
 {
     for (;;) {
         struct processor *p = m->p;
-        if (weft__load_seq(&weft__rt.stopping) != 0 || weft__load_acquire(&m->lost)) /* pairs with lose_machines */
+        /* relaxed, both: what a machine does at its end, it does under the lock, where both are set; and one that sees them late
+         * looks again there before it sleeps (go_idle). */
+        if (weft__load_relaxed(&weft__rt.stopping) != 0 || weft__load_relaxed(&m->lost))
             return RUNNABLE_NONE;
         if (WEFT__UNLIKELY(weft__sim_is_on()))
             return weft__sim_next(m);

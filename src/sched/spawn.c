@@ -628,7 +628,7 @@ static void call_main(int (*app)(int, char **), int argc, char **argv)
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__rt.result = result;
     weft__race_release(&weft__rt.result);    /* for the caller of weft_run */
-    weft__store_seq(&weft__rt.stopping, 1u); /* pairs with go_idle and find_runnable */
+    weft__store_seq(&weft__rt.stopping, 1u); /* pairs with the watchdog; the machines look under the lock */
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__watchdog_wake();
     /* This machine ends at its next look at stopping, which is when this goroutine is suspended for good. */

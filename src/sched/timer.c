@@ -172,7 +172,7 @@ int64_t weft__timers_earliest(void)
 uint32_t weft__timers_alive(void)
 {
     uint32_t alive = 0;
-    uint32_t count = weft__load_acquire(&weft__rt.processor_count); /* pairs with processor_new */
+    uint32_t count = weft__load_relaxed(&weft__rt.processor_count); /* under runtime.lock, or a simulation's only one */
     for (uint32_t i = 0; i < count; i++)
         alive += weft__load_relaxed(&weft__rt.processors[i]->timers.alive); /* the world is idle, or it is a hint */
     return alive;
