@@ -326,8 +326,8 @@ static int locked_app(int argc, char **argv)
 START_TEST(a_machine_that_a_locked_thread_leaves_to_the_watchdog)
 {
     weft__store_relaxed(&left_to_it, 0);
-    while (weft__load_relaxed(&left_to_it) <
-           5) /* else the watchdog was there first, or a machine had been started before */
+    /* Not in a run in which the watchdog was there first, or another machine before. */
+    while (weft__load_relaxed(&left_to_it) < 5)
         test_run_at(4, locked_app);
 }
 END_TEST
