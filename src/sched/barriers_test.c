@@ -187,6 +187,47 @@ START_TEST(a_timer_that_another_thread_has_removed_is_its_owners)
 }
 END_TEST
 
+static bool has_fired;
+
+/* Slowly: the other one has found the timer in its heap meanwhile, and waits for the lock. */
+static bool fires_slowly(struct weft__timer *timer, int64_t now)
+{
+    reach(2);
+    await(3);
+    weft__port_thread_sleep(2 * WEFT_MILLISECOND);
+    has_fired = true;
+    return fires(timer, now);
+}
+
+static void *removes_what_fires(void *unused)
+{
+    await(1);
+    has_fired = false;
+    shared.fire = fires_slowly;
+    arm(&shared, 100 * WEFT_MICROSECOND);
+    await(2);
+    reach(3);
+    test_check(!weft__timer_remove(&shared) && has_fired);
+    return unused;
+}
+
+static int app_that_sleeps_until_it_has_fired(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    reach(1);
+    while (weft__load_relaxed(&step) < 3)
+        weft_sleep(200 * WEFT_MICROSECOND);
+    weft_sleep(WEFT_MILLISECOND);
+    return 0;
+}
+
+START_TEST(a_thread_that_removes_a_timer_that_fires_waits_for_it)
+{
+    for (int i = 0; i < 5; i++)
+        beside(2, app_that_sleeps_until_it_has_fired, removes_what_fires, NULL);
+}
+END_TEST
+
 /* ---- a processor that was made a moment ago ---- */
 
 enum holding { NOBODY, WHO_LOOKS_FOR_WORK, WATCHDOG };
@@ -421,6 +462,7 @@ int main(void)
     tcase_add_test(tests, a_timer_that_has_fired_is_its_owners);
     tcase_add_test(tests, g02_a_timer_that_the_end_has_taken_is_its_owners);
     tcase_add_test(tests, a_timer_that_another_thread_has_removed_is_its_owners);
+    tcase_add_test(tests, a_thread_that_removes_a_timer_that_fires_waits_for_it);
     suite_add_tcase(suite, tests);
     tests = tcase_create("machines");
     tcase_add_test(tests, who_looks_for_work_sees_what_is_in_a_new_processor);

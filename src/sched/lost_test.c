@@ -19,13 +19,27 @@ static void nothing(void)
 {
 }
 
-/* Its processor has taken credits for stacks, more than it uses, and keeps them. */
+static void nothing_with(void *arg)
+{
+    (void)arg;
+}
+
+/* Its processor has taken credits for stacks, more than it uses, and keeps them. When it is back, it has nothing to hand on in a
+ * section, and no timers. */
 static void hog(void)
 {
     test_check(go(nothing) == 0);
     atomic_fetch_add(&ready, 1);
     while (!atomic_load(&released))
         usleep(100);
+    weft_blocking
+    {
+        usleep(100);
+    }
+    for (int i = 0; i < 2; i++) {
+        weft_timer *timer = weft_after_func(WEFT_HOUR, nothing_with, NULL);
+        weft_timer_free(timer);
+    }
 }
 
 static int leaves_hogs(int argc, char **argv)
