@@ -7,10 +7,7 @@
  *   weft__arch_captured: the record becomes runnable
  *   weft__spawn_bind: a machine is about to run it: it takes a stack
  *   goroutine_main: copies the arguments to the stack, gives the record back, calls the function; at its end it
- *     takes the next spawn record straight onto the same stack, without a switch, if that is what comes next
- *
- * Records: free lists per processor, spilled to the runtime's list in batches; the slabs are never given back during
- * a run (a machine that is lost may hold records). Plain threads use the runtime's list. */
+ *     takes the next spawn record straight onto the same stack, without a switch, if that is what comes next */
 #include <errno.h>
 #include <string.h>
 
@@ -19,10 +16,8 @@
 
 #include "port/port.h"
 #include "sched/race.h"
-#include "sched/runtime.h"
+#include "sched/spawn_record.h"
 
-#define SLAB_RECORDS 64u
-#define CACHE_MAX 256u
 #define ID_BATCH 64u
 #define COPY_MAX 65536u
 
@@ -30,104 +25,6 @@ __thread struct weft__arguments *weft__arch_pending __attribute__((tls_model("in
 /* The record whose arguments are being captured, and why the last begin failed. */
 static __thread struct spawn *pending __attribute__((tls_model("initial-exec")));
 static __thread int last_error __attribute__((tls_model("initial-exec")));
-
-/* ---- records ---- */
-
-static size_t record_size(bool is_long)
-{
-    return is_long ? (sizeof(struct long_spawn) + 63) & ~(size_t)63 : sizeof(struct spawn);
-}
-
-/* A slab's records as a chain. They stay for the process: all of them are reachable from the free lists. */
-static struct spawn *slab(bool is_long)
-{
-    size_t size = record_size(is_long);
-    char *memory = weft__port_alloc(SLAB_RECORDS * size, 64);
-    if (memory == NULL)
-        return NULL;
-    for (uint32_t i = 0; i < SLAB_RECORDS; i++) {
-        struct spawn *s = (struct spawn *)(memory + i * size);
-        s->is_long = is_long;
-        s->next = i + 1 < SLAB_RECORDS ? memory + (i + 1) * size : NULL;
-    }
-    return (struct spawn *)memory;
-}
-
-/* Under runtime.lock. */
-static struct spawn *take_spare(bool is_long)
-{
-    struct spawn_cache *spare = &weft__rt.spare_spawns;
-    if (spare->first[is_long] == NULL) {
-        spare->first[is_long] = slab(is_long);
-        spare->count[is_long] = spare->first[is_long] != NULL ? SLAB_RECORDS : 0;
-    }
-    struct spawn *s = spare->first[is_long];
-    if (s != NULL) {
-        spare->first[is_long] = s->next;
-        spare->count[is_long]--;
-    }
-    return s;
-}
-
-static struct spawn *record_take(struct processor *p, bool is_long)
-{
-    struct spawn *s;
-    if (p != NULL && (s = p->spawns.first[is_long]) != NULL) {
-        p->spawns.first[is_long] = s->next;
-        p->spawns.count[is_long]--;
-        return s;
-    }
-    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    s = take_spare(is_long);
-    for (uint32_t i = 0; p != NULL && i < SLAB_RECORDS - 1 && weft__rt.spare_spawns.first[is_long] != NULL; i++) {
-        struct spawn *more = take_spare(is_long);
-        more->next = p->spawns.first[is_long];
-        p->spawns.first[is_long] = more;
-        p->spawns.count[is_long]++;
-    }
-    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    return s;
-}
-
-/* Under runtime.lock: move count records of a cache to the spare list. */
-static void spill(struct spawn_cache *cache, bool is_long, uint32_t count)
-{
-    while (count-- > 0 && cache->first[is_long] != NULL) {
-        struct spawn *s = cache->first[is_long];
-        cache->first[is_long] = s->next;
-        cache->count[is_long]--;
-        s->next = weft__rt.spare_spawns.first[is_long];
-        weft__rt.spare_spawns.first[is_long] = s;
-        weft__rt.spare_spawns.count[is_long]++;
-    }
-}
-
-static void record_give(struct processor *p, struct spawn *s)
-{
-    bool is_long = s->is_long;
-    if (p == NULL) {
-        struct spawn_cache one = {{NULL, NULL}, {0, 0}};
-        s->next = NULL;
-        one.first[is_long] = s;
-        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-        spill(&one, is_long, 1);
-        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-        return;
-    }
-    s->next = p->spawns.first[is_long];
-    p->spawns.first[is_long] = s;
-    if (++p->spawns.count[is_long] > CACHE_MAX) {
-        weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-        spill(&p->spawns, is_long, CACHE_MAX / 2);
-        weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    }
-}
-
-void weft__spawn_cache_flush(struct processor *p)
-{
-    spill(&p->spawns, false, UINT32_MAX);
-    spill(&p->spawns, true, UINT32_MAX);
-}
 
 /* ---- the spawn ---- */
 
