@@ -3,7 +3,6 @@
  * local_test.c - goroutine-local values: whose they are, when they are destroyed, what is left behind. Catalogue: G-02, G-04, L-01.
  * test-link: -Wl,--wrap=weft__port_alloc */
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,7 +12,8 @@
 #include <weft/words.h>
 
 #include "port/port.h"
-#include "support.h"
+
+#include "story.h"
 
 #define MS WEFT_MILLISECOND
 
@@ -127,22 +127,7 @@ END_TEST
 
 /* ---- the end: order ---- */
 
-static char story[1000];
 static weft_local told;
-
-static void tell(const char *format, ...)
-{
-    size_t used = strlen(story);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(story + used, sizeof story - used, format, arguments);
-    va_end(arguments);
-}
-
-static void say(void *text)
-{
-    tell("%s ", (const char *)text);
-}
 
 static void say_and_look(void *text)
 {
