@@ -4,18 +4,10 @@
  * test-timeout: 240 */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <weft/sim.h>
-#include <weft/words.h>
 
-#include "support.h"
-
-static pid_t thread(void)
-{
-    return (pid_t)syscall(SYS_gettid);
-}
+#include "locked.h"
 
 /* The compiler may take it for granted that this never changes (errno's own function is declared so). */
 static __attribute__((noinline)) int *errno_here(void)
