@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lock_thread_end_test.c - the end of a goroutine that keeps its kernel thread, and of a run that has some; a deadlock. Catalogue: G-05.
- * test-timeout: 240 */
+ * test-timeout: 240
+ * test-wrap: weft__locked_elsewhere */
 #include <stdatomic.h>
 
 #include "locked.h"
@@ -176,6 +177,55 @@ START_TEST(g05_cut_off_by_the_end)
 }
 END_TEST
 
+/* A machine has taken the goroutine out of a queue, and is slow to look whose thread it needs: meanwhile the run ends, and with it
+ * the machine that it is locked to. It must not go on in the finder's thread. */
+static atomic_int owner; /* the thread that it is locked to */
+static atomic_bool found, went_on;
+
+bool __real_weft__locked_elsewhere(struct machine *m, runnable r);
+bool __wrap_weft__locked_elsewhere(struct machine *m, runnable r);
+bool __wrap_weft__locked_elsewhere(struct machine *m, runnable r)
+{
+    pid_t tid = atomic_load(&owner);
+    if (tid != 0 && m->locked == NULL && !runnable_is_spawn(r) &&
+        weft__load_relaxed(&runnable_goroutine(r)->task.is_locked)) { /* m's loop has it alone */
+        atomic_store(&found, true);
+        while (thread_lives(tid))
+            usleep(100);
+    }
+    return __real_weft__locked_elsewhere(m, r);
+}
+
+static void sleep_once_locked(void)
+{
+    weft_lock_thread();
+    atomic_store(&owner, thread());
+    weft_sleep(WEFT_MICROSECOND); /* its machine gives up its processor: another one has to find it */
+    atomic_store(&went_on, true);
+}
+
+static int end_when_found_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    go(sleep_once_locked);
+    while (!atomic_load(&found)) /* without a wait, so that its machine cannot be the finder */
+        usleep(100);
+    return 0;
+}
+
+START_TEST(g05_found_while_the_run_ends)
+{
+    if (TEST_LTO)
+        return;
+    for (int processors = 2; processors <= 4; processors *= 2) {
+        atomic_store(&owner, 0);
+        atomic_store(&found, false);
+        test_run_at(processors, end_when_found_app);
+        ck_assert_msg(!atomic_load(&went_on), "it went on without its thread");
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("lock_thread_end");
@@ -184,6 +234,7 @@ int main(void)
     tcase_add_test(tests, g05_main_exits_locked);
     tcase_add_test(tests, g05_deadlock_is_seen);
     tcase_add_test(tests, g05_cut_off_by_the_end);
+    tcase_add_test(tests, g05_found_while_the_run_ends);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }
