@@ -38,7 +38,7 @@ enum kernel {
     KERNELS
 };
 static enum kernel kernel = KERNEL_REAL;
-static int calls, interruptions;
+static int calls, refused, interruptions;
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
@@ -47,6 +47,7 @@ int __wrap_madvise(void *base, size_t size, int advice);
 
 static long refuse(int error)
 {
+    refused++;
     errno = error;
     return -1;
 }
@@ -215,8 +216,6 @@ START_TEST(l03_guards_hold_whatever_the_kernel_refuses)
 }
 END_TEST
 
-#define RANGES_A_CALL 32 /* memory.c's BATCH */
-
 START_TEST(a_refused_way_of_asking_is_tried_once)
 {
     if (!kernel_has_guards())
@@ -224,10 +223,15 @@ START_TEST(a_refused_way_of_asking_is_tried_once)
     kernel = (enum kernel)_i;
     struct pieces *pieces = pieces_make();
     ck_assert_int_eq(weft__port_guard_install(pieces->at, PIECES, pieces->page), 0);
-    int before = calls;
+    calls = refused = 0;
     ck_assert_int_eq(weft__port_guard_install(pieces->at, PIECES, pieces->page), 0);
-    ck_assert_int_eq(calls - before,
-                     kernel == KERNEL_WITHOUT_MYSELF ? (PIECES + RANGES_A_CALL - 1) / RANGES_A_CALL : 0);
+    ck_assert_int_eq(refused, 0);
+    if (kernel == KERNEL_WITHOUT_MYSELF) { /* many ranges in a call; how many is memory.c's business */
+        ck_assert_int_ge(calls, 1);
+        ck_assert_int_le(calls, PIECES / 10);
+    } else {
+        ck_assert_int_eq(calls, 0);
+    }
 }
 END_TEST
 
