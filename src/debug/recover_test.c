@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * recover_test.c - weft_recover: what it gives back of a panic and what it prints, deferred calls, panics on top of panics, weft_exit.
- * How far it reaches is in recover_reach_test.c, what a contained panic leaves behind in recover_misuse_test.c. Catalogue: G-03, G-04,
- * W-03. */
+ * How far it reaches is in recover_reach_test.c, what a contained panic leaves behind in recover_misuse_test.c. Catalogue: G-03, G-04. */
 #include "base/check.h"
 
 #include "panics.h"
