@@ -71,6 +71,7 @@ static int barging_app(int argc, char **argv)
         test_check(chan_len(channel) == 2);
         test_check(!chan_try_send(channel, 99));
     }
+    chan_free(channel);
     return 0;
 }
 

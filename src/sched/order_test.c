@@ -169,8 +169,9 @@ static int global_app(int argc, char **argv)
 {
     (void)argc, (void)argv;
     static uint64_t fewest;
+    static chan(int) ball; /* the other one may still be on its way out at the end */
     pthread_t thread;
-    chan(int) ball = chan_make(int, 0);
+    ball = chan_make(int, 0);
     weft__store_relaxed(&pair_stops, false); /* nobody else is there yet */
     go(hits_back, recv_only(ball), send_only(ball));
     test_check(pthread_create(&thread, NULL, sends_somebody, &fewest) == 0);
