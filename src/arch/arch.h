@@ -66,8 +66,13 @@ uint64_t weft__arch_call_few(void (*fn)(void), const uint64_t integer[4]);
 
 /* The thread's own word, of whoever is above this room. A context may be resumed on another thread: so the address of a thread-local
  * variable must not be kept across a switch, which compilers do not know. These instructions they cannot look into, and do not
- * merge or move across each other. */
-extern __thread void *weft__arch_word __attribute__((tls_model("initial-exec"))); /* to be written by name */
+ * merge or move across each other; the empty one of the setter keeps its store before them. */
+extern __thread void *weft__arch_word __attribute__((tls_model("initial-exec")));
+static inline void weft__arch_set_word(void *word)
+{
+    weft__arch_word = word;
+    __asm__ __volatile__("" ::: "memory");
+}
 static inline void *weft__arch_get_word(void)
 {
     void *word;

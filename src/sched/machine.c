@@ -16,7 +16,7 @@ __thread void *weft__arch_word __attribute__((used, tls_model("initial-exec")));
 
 void weft__machine_set(struct machine *m)
 {
-    weft__arch_word = m;
+    weft__arch_set_word(m);
 }
 
 static void unlink_from(struct machine **list, struct machine *m)
