@@ -124,6 +124,38 @@ if(CHECK_FOUND AND NOT CMAKE_CROSSCOMPILING AND NOT WEFT_SANITIZE STREQUAL "thre
     target_compile_definitions(weft_explore INTERFACE WEFT_OUT_OF_LINE) # as points.h
 endif()
 
+# The library under the memory model of C11 (tests/orders/orders.h): some files with tests/orders/points.h before each, the other
+# rooms as they are, and the glue to Relacy. Its fibers are nothing that a sanitizer knows of.
+if(CHECK_FOUND AND NOT CMAKE_CROSSCOMPILING AND NOT WEFT_SANITIZE AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+    find_path(RELACY relacy/relacy.hpp)
+    include(CheckLanguage)
+    check_language(CXX)
+    if(RELACY AND CMAKE_CXX_COMPILER)
+        enable_language(CXX)
+        set(ordered_chan src/chan/chan.c)
+        set(ordered_sched src/sched/park.c src/sched/gate.c)
+        foreach(room IN ITEMS chan sched)
+            add_library(weft_ordered_${room} OBJECT ${ordered_${room}})
+            weft_library_options(weft_ordered_${room})
+            target_include_directories(weft_ordered_${room} PRIVATE ${PROJECT_SOURCE_DIR}/tests/orders)
+            target_compile_options(weft_ordered_${room} PRIVATE -include ${PROJECT_SOURCE_DIR}/tests/orders/points.h)
+        endforeach()
+        target_compile_definitions(weft_ordered_sched PRIVATE ORDERS_SCHED)
+        list(JOIN ordered_chan "|" ordered_chan)
+        list(JOIN ordered_sched "|" ordered_sched)
+        add_library(weft_relacy OBJECT tests/orders/orders.cc) # sees nothing of src: <debug/debug.h> is libstdc++'s there
+        target_include_directories(weft_relacy SYSTEM PRIVATE ${RELACY})
+        target_compile_options(weft_relacy PRIVATE -O2 -w) # Relacy's headers
+        add_library(weft_orders STATIC tests/orders/tasks.c $<TARGET_OBJECTS:weft_relacy> $<TARGET_OBJECTS:weft_ordered_chan>
+                    $<TARGET_OBJECTS:weft_ordered_sched>
+                    "$<FILTER:$<TARGET_OBJECTS:weft_static>,EXCLUDE,/(${ordered_chan}|${ordered_sched})[.]o>")
+        weft_library_options(weft_orders)
+        target_include_directories(weft_orders PRIVATE ${PROJECT_SOURCE_DIR}/tests/orders)
+        target_link_libraries(weft_orders INTERFACE stdc++)
+        target_include_directories(weft_orders INTERFACE ${PROJECT_SOURCE_DIR}/tests/orders)
+    endif()
+endif()
+
 if(CHECK_FOUND)
     # As an archive (cross builds) it needs libm behind it, which its check.pc says in Libs.private alone.
     set_property(TARGET PkgConfig::CHECK APPEND PROPERTY INTERFACE_LINK_LIBRARIES m)

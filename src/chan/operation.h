@@ -105,7 +105,8 @@ static inline enum weft__outcome weft__chan_get(struct weft__chan *chan, void *v
             sender->result = WEFT__WAITER_SERVED;
             *wake = sender->task;
         } else {
-            weft__store_relaxed(&chan->count, count - 1); /* as in weft__chan_put */
+            /* release: pairs with weft__chan_seems_empty; who finds the last element gone sees the close that came before. */
+            weft__store_release(&chan->count, count - 1);
         }
         weft__race_get(chan, *wake);
         return WEFT__DONE;
@@ -128,12 +129,13 @@ static inline enum weft__outcome weft__chan_get(struct weft__chan *chan, void *v
 
 /* Looking without the lock (C-12).
  *
- * A "no" must be the truth at some instant of the call. Both look first at whether the operation could go on, then at closed,
- * in this order (the first load is an acquire). If the second finds the channel open it was open at the first as well, as
- * a channel never opens again; so at the instant of the first load it was open, and could not go on. A "yes" proves
- * nothing and sends the caller to the lock, or to weft__chan_is_finished, which loads anew. No ordering is promised to an
- * operation that does not take place: so the second load orders nothing, and is relaxed.
- * The loads pair with the stores under the lock in weft__chan_put, weft__chan_get, the waiters' list and close. */
+ * A "no" must be the truth at some instant of the call. Both look first at whether the operation could go on, then at closed.
+ * If the second finds the channel open it was open at the first as well, as a channel never opens again; so at the instant of the
+ * first load it was open, and could not go on. That needs an order where what the first load finds may have come about after a
+ * close, which must then be seen: an element received, a list emptied. There the stores are releases and the first load is an
+ * acquire. A channel does not become full after its close, so that of the count in weft__chan_seems_full is relaxed.
+ * A "yes" proves nothing and sends the caller to the lock, or to weft__chan_is_finished, which loads anew. No ordering is promised to an
+ * operation that does not take place: so the second load orders nothing, and is relaxed. */
 static inline bool weft__chan_seems_open(const struct weft__chan *chan)
 {
     return !weft__load_relaxed(&((struct weft__chan *)chan)->closed); /* the last load: see above */
@@ -143,7 +145,7 @@ static inline bool weft__chan_seems_full(const struct weft__chan *chan)
 {
     struct weft__chan *c = (struct weft__chan *)chan;
     return chan->capacity == 0 ? weft__load_acquire(&c->receivers) == NULL
-                               : weft__load_acquire(&c->count) >= chan->capacity;
+                               : weft__load_relaxed(&c->count) >= chan->capacity;
 }
 
 static inline bool weft__chan_seems_empty(const struct weft__chan *chan)

@@ -4,8 +4,9 @@
  *
  * A ring of waiters in order of arrival, doubly linked so that a select leaves in constant time however many wait (S-10);
  * the channel keeps a pointer to the oldest, whose prev is the newest. All of it is protected by the channel's lock. The pointer
- * to the oldest alone is also read without the lock, by operations that would not wait: they compare it with NULL and
- * gain no ordering from it, so relaxed stores are enough. */
+ * to the oldest alone is also read without the lock, by operations that would not wait: they compare it with NULL, and if they find
+ * that, look whether the channel is closed. A close empties the lists, so they must see it then: NULL is stored with release where
+ * a list is emptied from its front. The other stores are relaxed: a list whose last waiter leaves by itself is that of an open channel. */
 #ifndef WEFT_CHAN_WAITERS_H
 #define WEFT_CHAN_WAITERS_H
 
@@ -62,7 +63,8 @@ static inline struct weft__waiter *weft__waiters_take(weft__waiters *list)
     while ((waiter = weft__waiters_oldest(list)) != NULL) {
         struct weft__waiter *next = waiter->next;
         if (next == waiter) {
-            weft__store_relaxed(list, NULL);
+            weft__store_release(list,
+                                NULL); /* pairs with weft__chan_seems_full and _empty: after a close, closed is seen */
         } else {
             struct weft__waiter *newest = waiter->prev;
             next->prev = newest;

@@ -103,7 +103,7 @@ static bool mark(struct goroutine *g, void *arg)
 void weft__gate_mark(struct processor *p)
 {
     if (WEFT__UNLIKELY(weft__load_relaxed(&gate.closed) != 0)) /* under runtime.lock, as its writers are */
-        weft__or_acq_rel(&p->attention, ATTENTION_GATE);
+        weft__or_release(&p->attention, ATTENTION_GATE);       /* pairs with weft__attention_take: closed is seen */
 }
 
 static void set_closed(bool closed)

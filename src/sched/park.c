@@ -197,12 +197,10 @@ void weft__resume_from_loop(struct machine *m, runnable r)
     bool extras = has_extras();
     if (extras && (weft__locked_elsewhere(m, r) || weft__migrated(m, r)))
         return;
-    weft__gate_pass(m);
-    struct goroutine *g = take(m, r);
-    if (g == NULL) {
-        weft__store_release(&m->commit, NULL); /* as in finish_switch */
+    struct goroutine *g = take(m, r); /* first: what has been announced at the gate takes place */
+    if (g == NULL)
         return;
-    }
+    weft__gate_pass(m);
     weft__store_release(&m->away, true); /* pairs with the end of a run, which need not wait for it from here on */
     if (extras) {
         g->task.ran_on = m->number;
@@ -210,7 +208,17 @@ void weft__resume_from_loop(struct machine *m, runnable r)
     } else {
         switch_to(m, &m->sp, g);
     }
-    weft__store_release(&m->away, false);
+    weft__store_relaxed(&m->away, false); /* who reads it waits on */
+}
+
+bool weft__any_at_home(void)
+{
+    bool any = false;
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    for (struct machine *m = weft__rt.machines; m != NULL; m = m->next)
+        any |= !weft__load_acquire(&m->away); /* pairs with resume_from_loop: what the loop did before is over */
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    return any;
 }
 
 struct weft__task *weft__self(void)

@@ -155,17 +155,6 @@ size_t weft_goroutines(void)
 
 /* ---- the end ---- */
 
-/* Whether some machine is in its scheduler loop, where it uses what the end of the run takes apart, and will notice soon. */
-static bool any_at_home(void)
-{
-    bool any = false;
-    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    for (struct machine *m = weft__rt.machines; m != NULL; m = m->next)
-        any |= !weft__load_acquire(&m->away); /* pairs with resume_from_loop: what the loop did before is over */
-    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
-    return any;
-}
-
 static void stop_machines(void)
 {
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
@@ -194,7 +183,7 @@ static void stop_machines(void)
     uint32_t alive;
     while ((alive = weft__load_acquire(&weft__rt.machines_alive)) != 0) { /* pairs with machine_main's end */
         int64_t wait = until - weft__port_now();
-        if (wait <= 0 && !any_at_home())
+        if (wait <= 0 && !weft__any_at_home())
             break;
         weft__port_futex_wait((uint32_t *)&weft__rt.machines_alive, alive, wait > 0 ? wait : WEFT_MILLISECOND);
     }

@@ -18,7 +18,9 @@
 
 #include "sched/goroutine.h"
 
+#ifndef RUNQ_SIZE /* tests/orders fills a smaller one */
 #define RUNQ_SIZE 256u
+#endif
 
 struct runq {
     WEFT__ATOMIC(uint32_t) head;
@@ -27,12 +29,12 @@ struct runq {
     WEFT__ATOMIC(runnable) ring[RUNQ_SIZE];
 };
 
-/* Elements in the ring. Any thread; exact for the owner when no thief is at work. */
+/* Elements in the ring. Exact for the owner when no thief is at work, and under a lock that orders all who have changed it; a hint
+ * for anyone else, hence relaxed. */
 static inline uint32_t runq_length(struct runq *q)
 {
-    /* acquire: pairs with the releases of head and tail, so that a length of 0 is one that was. */
-    uint32_t head = weft__load_acquire(&q->head);
-    uint32_t tail = weft__load_acquire(&q->tail);
+    uint32_t head = weft__load_relaxed(&q->head);
+    uint32_t tail = weft__load_relaxed(&q->tail);
     return tail - head > RUNQ_SIZE ? 0 : tail - head;
 }
 
@@ -114,12 +116,15 @@ static inline uint32_t runq_shed(struct runq *q, runnable *first, runnable *last
 static inline runnable runq_take(struct runq *q)
 {
     runnable r = runq_take_next(q);
-    /* acquire: tail is read after it, and so never behind it: an empty queue is seen as one. */
-    uint32_t head = weft__load_acquire(&q->head);
-    while (r == RUNNABLE_NONE && head != weft__load_acquire(&q->tail)) { /* pairs with runq_put: the slot is filled */
+    while (r == RUNNABLE_NONE) {
+        uint32_t head = weft__load_relaxed(&q->head); /* the CAS checks it */
+        uint32_t tail = weft__load_acquire(&q->tail); /* pairs with runq_put: the slot is filled */
+        if (tail == head)
+            return RUNNABLE_NONE;
+        if (tail - head > RUNQ_SIZE)
+            continue; /* as in runq_steal: the owner's CAS may be seen before its store of tail */
         r = weft__load_relaxed(&q->ring[head % RUNQ_SIZE]);
-        if (!weft__cas_acq_rel(&q->head, &head,
-                               head + 1)) /* release: pairs with runq_put; acquire: as the load above */
+        if (!weft__cas_release(&q->head, &head, head + 1)) /* pairs with runq_put: the slot has been read */
             r = RUNNABLE_NONE;
     }
     return r;
@@ -137,7 +142,7 @@ static inline runnable runq_steal(struct runq *from, struct runq *to)
         if (count == 0)
             return RUNNABLE_NONE;
         if (count > RUNQ_SIZE / 2)
-            continue; /* head and tail were read at different times */
+            continue; /* head and tail were read at different times, or tail is older than head */
         for (uint32_t i = 0; i < count; i++) {
             runnable r = weft__load_relaxed(&from->ring[(head + i) % RUNQ_SIZE]);
             weft__store_relaxed(&to->ring[(to_tail + i) % RUNQ_SIZE], r); /* not published yet */

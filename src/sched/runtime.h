@@ -163,6 +163,15 @@ static inline struct machine *weft__machine(void)
 }
 void weft__machine_set(struct machine *m);
 
+/* Owner: the bits that are set, and which are cleared by that: all of them, so that none is lost that was set since the caller has
+ * looked; those that stay set apart.
+ * acquire: pairs with weft__gate_mark. Who has cleared ATTENTION_GATE comes to the gate and must find it closed. What the other bits
+ * are about is read under the lock under which they were set; or they are hints. */
+static inline uint32_t weft__attention_take(struct processor *p)
+{
+    return weft__and_acquire(&p->attention, (uint32_t)(ATTENTION_STOP | ATTENTION_MIGRATE));
+}
+
 /* park.c */
 /* To whatever is next. state: what g is from now on; commit is not NULL. */
 void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg);
@@ -171,6 +180,8 @@ void weft__suspend_for(struct machine *m, struct goroutine *g, enum weft__state 
                        runnable r);
 void weft__resume_from_loop(struct machine *m,
                             runnable r); /* scheduler loop: run r, come back when the machine has nothing */
+/* Whether some machine is in its loop, where it uses what the end of the run takes apart, and will notice soon. */
+bool weft__any_at_home(void);
 void weft__finish_switch(struct machine *m);
 runnable weft__next_local(struct processor *p); /* run-next or queue; NONE: nothing, or the slow path is wanted */
 void weft__make_runnable(runnable r);

@@ -116,8 +116,9 @@ typedef WEFT__ATOMIC(uint32_t) weft__claim;
 static inline bool weft__claim_try(weft__claim *claim, uint32_t winner)
 {
     uint32_t expected = WEFT__UNCLAIMED;
-    /* acq_rel: the winner's view pairs with the parker's reset of the claim before it published its waiters. */
-    return weft__load_relaxed(claim) == WEFT__UNCLAIMED && weft__cas_acq_rel(claim, &expected, winner);
+    /* relaxed: one wins in any order. What the parker wrote before, the claim's reset with it, is ordered by the lock under which the
+     * winner has found its waiter; what the winner does for it, by ready. */
+    return weft__load_relaxed(claim) == WEFT__UNCLAIMED && weft__cas_relaxed(claim, &expected, winner);
 }
 
 /* As weft__park, but when the clock reaches deadline (weft__now's scale; INT64_MAX: never) and the claim is still

@@ -316,9 +316,7 @@ static bool retire_if_surplus(struct machine *m)
 static bool attend(struct machine *m)
 {
     struct processor *p = m->p;
-    /* All that are cleared, so that none is lost that was set since the caller's look. relaxed: what a bit is about was written under
-     * the lock before it was set, and is read there; or it is a hint. */
-    uint32_t bits = weft__and_relaxed(&p->attention, (uint32_t)(ATTENTION_STOP | ATTENTION_MIGRATE));
+    uint32_t bits = weft__attention_take(p);
     if ((bits & ATTENTION_PREEMPT) != 0) {
         runnable r = runq_take_next(&p->queue);
         if (r != RUNNABLE_NONE)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tasks.c - what stands for the room sched where a room above it is under test: each of Relacy's threads is a task, which parks by
+ * waiting for the flag that ready sets. For tests of sched itself, what they have to have in their own way. */
+#include "tasks.h"
+
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct weft__task tasks[ORDERS_THREADS];
+static jmp_buf panics_go_to[ORDERS_THREADS];
+static uint32_t readied[ORDERS_THREADS]; /* atomic, like all that is registered as such */
+
+void orders_tasks_begin(void)
+{
+    memset(tasks, 0, sizeof tasks);
+    memset(readied, 0, sizeof readied);
+    orders_atomics(readied, sizeof readied[0], ORDERS_THREADS);
+}
+
+struct weft__task *orders_task(void)
+{
+    return &tasks[orders_self()];
+}
+
+void orders_park(struct weft__task *self, weft__commit commit, void *arg)
+{
+    commit(arg);
+    uint32_t *flag = &readied[self - tasks];
+    while (orders_load(flag, sizeof *flag, ORDERS_ACQUIRE, __FILE__, __LINE__) == 0) /* pairs with orders_ready */
+        orders_pause();
+    orders_store(flag, sizeof *flag, 0, ORDERS_RELAXED, __FILE__,
+                 __LINE__); /* nobody readies it again before it parks */
+}
+
+void orders_ready(struct weft__task *task)
+{
+    orders_store(&readied[task - tasks], sizeof readied[0], 1, ORDERS_RELEASE, __FILE__, __LINE__);
+}
+
+bool orders_panics(void (*fn)(void *arg), void *arg)
+{
+    if (_setjmp(panics_go_to[orders_self()]) != 0)
+        return true;
+    fn(arg);
+    return false;
+}
+
+void orders_panic(const char *format, ...)
+{
+    (void)format;
+    _longjmp(panics_go_to[orders_self()], 1);
+}
+
+__attribute__((weak)) struct machine *orders_machine(void)
+{
+    abort();
+}
+
+__attribute__((weak)) struct machine *orders_switch(void **from, void *to, struct machine *m)
+{
+    (void)from, (void)to, (void)m;
+    abort();
+}
+
+__attribute__((weak)) void orders_each(bool (*fn)(struct goroutine *g, void *arg), void *arg)
+{
+    (void)fn, (void)arg;
+    abort();
+}

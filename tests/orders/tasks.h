@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tasks.h - what the files under test get in place of the room sched, or of what it asks of the rooms below (points.h). */
+#ifndef WEFT_ORDERS_TASKS_H
+#define WEFT_ORDERS_TASKS_H
+
+#include "orders.h"
+#include "sched/sched.h"
+
+#define ORDERS_THREADS 4
+
+/* tasks.c, for the rooms above sched. orders_tasks_begin: in before. */
+void orders_tasks_begin(void);
+struct weft__task *orders_task(void); /* of the calling thread */
+void orders_park(struct weft__task *self, weft__commit commit, void *arg);
+void orders_ready(struct weft__task *task);
+bool orders_panics(void (*fn)(void *arg), void *arg); /* whether fn(arg) has panicked */
+_Noreturn void orders_panic(const char *format, ...);
+
+/* For sched: the test has them. */
+struct machine;
+struct machine *orders_machine(void); /* of the calling thread */
+struct machine *orders_switch(void **from, void *to,
+                              struct machine *m); /* the context was left, and the other one resumed */
+
+struct goroutine;
+void orders_each(bool (*fn)(struct goroutine *g, void *arg), void *arg);
+
+#endif
