@@ -13,6 +13,7 @@
 static struct weft__task tasks[ORDERS_THREADS];
 static jmp_buf panics_go_to[ORDERS_THREADS];
 static uint32_t readied[ORDERS_THREADS]; /* atomic, like all that is registered as such */
+static char contexts[ORDERS_THREADS][8]; /* plain: saved by who parks, used by who makes it run again */
 static int parks[ORDERS_THREADS]; /* beginnings and ends */
 static int64_t now;
 
@@ -23,6 +24,8 @@ void orders_tasks_begin(void)
     memset(parks, 0, sizeof parks);
     now = 0;
     orders_atomics(readied, sizeof readied[0], ORDERS_THREADS);
+    for (int i = 0; i < ORDERS_THREADS; i++)
+        orders_plain(contexts[i]);
 }
 
 struct weft__task *orders_task(void)
@@ -33,6 +36,7 @@ struct weft__task *orders_task(void)
 void orders_park(struct weft__task *self, weft__commit commit, void *arg)
 {
     parks[self - tasks]++;
+    ORDERS_WRITE(contexts[self - tasks]);
     commit(arg);
     uint32_t *flag = &readied[self - tasks];
     while (orders_load(flag, sizeof *flag, ORDERS_ACQUIRE, __FILE__, __LINE__) == 0) /* pairs with orders_ready */
@@ -54,6 +58,7 @@ bool orders_has_parked(int thread)
 
 void orders_ready(struct weft__task *task)
 {
+    ORDERS_WRITE(contexts[task - tasks]);
     orders_store(&readied[task - tasks], sizeof readied[0], 1, ORDERS_RELEASE, __FILE__, __LINE__);
 }
 

@@ -19,6 +19,12 @@ static void count(weft_waitgroup *group, uint32_t counter)
     register_word(&group->opaque[0]);
 }
 
+static void none(void)
+{
+    begin();
+    count(&wg, 0);
+}
+
 static void one(void)
 {
     begin();
@@ -102,6 +108,22 @@ static void one_of_two_frees(int self)
         orders_gone(&wg, sizeof wg);
 }
 
+/* The last thread comes to wait while two others wait. If it finds that they have been let go, it frees it, and they go on without
+ * it. (If it were one: that looks for misuse when it goes on, waitgroup.c.) */
+static void a_latecomer_frees(int self)
+{
+    if (self == 1) {
+        done(self);
+        return;
+    }
+    orders_delay(self == 3 ? 2 * STEPS : 1);
+    wait_for_all();
+    ORDERS_READ(data[1]);
+    if (self == 3 && passed == 0 && !orders_has_parked(3) && orders_is_parked(0) && orders_is_parked(2))
+        orders_gone(&wg, sizeof wg);
+    passed++;
+}
+
 /* Done, while another one counts one more for itself. */
 static void counted_by_the_counted(int self)
 {
@@ -147,25 +169,14 @@ static void done_too_often(void *arg)
     weft_waitgroup_add(&wg, -2);
 }
 
-static void just_wait(void *arg)
-{
-    (void)arg;
-    wait_for_all();
-}
-
-/* Two too many are put back; whoever has begun to wait meanwhile returns, or sees the misuse itself. */
-
-static void one_too_many(int self)
+/* Two too many are put back; whoever has begun to wait meanwhile returns. */
+static void two_too_many(int self)
 {
     orders_delay(STEPS);
-    if (self == 0) {
+    if (self == 0)
         ORDERS_REQUIRE(orders_panics(done_too_often, NULL));
-    } else if (self == 1) {
-        if (!orders_panics(just_wait, NULL))
-            ORDERS_READ(data[2]);
-    } else {
-        done(2);
-    }
+    else
+        wait_for_all();
 }
 
 /* ---- cancelled ---- */
@@ -225,9 +236,12 @@ static void a_once_and_a_context(void)
     set_up_once();
 }
 
+static int maker; /* who makes the call, of the simulation alone */
+
 static void make(void *arg)
 {
     (void)arg;
+    maker = orders_self();
     ORDERS_WRITE(data[0]);
     orders_delay(STEPS / 2);
 }
@@ -247,11 +261,17 @@ static void each_does(int self)
     do_once();
 }
 
-/* Who returns first frees it, if all others have begun to wait. */
+/* Who returns first frees it, if of the others each has begun to wait, or is the one who makes the call. */
 static void the_first_frees(int self)
 {
-    do_once();
-    if (passed++ == 0 && orders_is_parked((self + 1) % 3) && orders_is_parked((self + 2) % 3))
+    orders_delay(STEPS);
+    weft_once_do(&once, make, NULL);
+    orders_frames_gone();
+    ORDERS_READ(data[0]);
+    bool frees = passed++ == 0;
+    for (int i = 0; i < 3; i++)
+        frees = frees && (i == self || i == maker || orders_is_parked(i));
+    if (frees)
         orders_gone(&once, sizeof once);
 }
 
@@ -276,10 +296,12 @@ static const struct orders_test tests[] = {
     {4, three, the_only_one_waits_and_frees, NULL, NULL, NULL},
     {3, one, one_of_two_frees, NULL, NULL, NULL},
     {4, two, one_of_two_frees, NULL, NULL, NULL},
+    {4, one, a_latecomer_frees, NULL, NULL, NULL},
     {2, one, counted_by_the_counted, NULL, NULL, NULL},
     {3, two, counted_by_the_counted, NULL, NULL, NULL},
     {2, one_and_a_gate, used_again, NULL, NULL, NULL},
-    {3, one, one_too_many, NULL, NULL, NULL},
+    {2, none, two_too_many, NULL, NULL, NULL},
+    {3, none, two_too_many, NULL, NULL, NULL},
     {3, one_and_a_context, a_wait_is_cancelled, end_with_context, NULL, NULL},
     {4, two_and_a_context, a_wait_is_cancelled, end_with_context, NULL, NULL},
     {4, one_and_a_context, a_wait_is_cancelled_beside_another, end_with_context, NULL, NULL},
