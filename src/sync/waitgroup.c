@@ -47,7 +47,8 @@ static __attribute__((cold, noinline)) void misused(struct weft__crowd *crowd, i
     int64_t counter = (int64_t)counter_of(before) + delta;
     if (counter >= 0 && counter <= INT32_MAX)
         weft__panic("wait group misuse: add called concurrently with wait");
-    uint64_t now = weft__add_acq_rel(&crowd->word, (uint64_t) - (int64_t)delta * ONE); /* as in add */
+    /* relaxed: add has released what came before, and this continues its release sequence. */
+    uint64_t now = weft__add_relaxed(&crowd->word, (uint64_t) - (int64_t)delta * ONE);
     bool came = (now & WEFT__CROWD_WAITED) != 0 && (before & WEFT__CROWD_WAITED) == 0;
     if (came && (int64_t)counter_of(now) - delta == 0)
         weft__crowd_release(crowd);
@@ -61,9 +62,9 @@ static inline void add(weft_waitgroup *wg, int delta)
     struct weft__crowd *crowd = (struct weft__crowd *)wg;
     if (delta < 0)
         weft__race_release(wg);
-    /* acq_rel: what came before each done happens before the return of the wait that the last of them ends (W-01): they are
-     * one release sequence, which release and wait acquire. */
-    uint64_t before = weft__add_acq_rel(&crowd->word, (uint64_t)(int64_t)delta * ONE);
+    /* release: what came before each done happens before the return of the wait that the last of them ends (W-01): the word is only
+     * ever exchanged, so they are one release sequence, which the release of the crowd and wait acquire. */
+    uint64_t before = weft__add_release(&crowd->word, (uint64_t)(int64_t)delta * ONE);
     int64_t counter = (int64_t)counter_of(before) + delta;
     bool waited = (before & WEFT__CROWD_WAITED) != 0;
     bool from_zero_while_waited = waited && counter_of(before) == 0 && delta > 0;

@@ -34,7 +34,7 @@ WEAKER_CHANGE = {'acquire': ['relaxed'], 'release': ['relaxed'], 'acq_rel': ['re
 MORE_ORDERS = '\n'.join(
     f'#define weft__{name}_{order}(p, v) atomic_{function}_explicit((p), (v), memory_order_{order})'
     for name, function, orders in (
-        ('exchange', 'exchange', ['relaxed']), ('or', 'fetch_or', ['relaxed', 'acquire']), ('and', 'fetch_and', ['relaxed']))
+        ('exchange', 'exchange', ['relaxed']), ('or', 'fetch_or', ['relaxed', 'acquire']))
     for order in orders) + '\n'
 
 

@@ -495,8 +495,8 @@ uint64_t orders_change(void *p, size_t size, orders_kind kind, uint64_t operand,
     return find(p, size, file, line).change(kind, operand, order_of(order), rl::debug_info("", file, (unsigned)line));
 }
 
-bool orders_cas(void *p, size_t size, uint64_t *expected, uint64_t wanted, orders_memory_order order, orders_memory_order otherwise,
-                const char *file, int line)
+bool orders_cas(void *p, size_t size, uint64_t *expected, uint64_t wanted, orders_memory_order order,
+                orders_memory_order otherwise, const char *file, int line)
 {
     if (is_memory(p, size)) {
         fprintf(stderr, "%s:%d: an exchange before the threads begin\n", file, line);

@@ -60,7 +60,8 @@ void orders_delay(
 unsigned orders_random(unsigned below);
 /* The memory is freed, or put to another use: whatever has been done to it must come before, and nothing may come after. */
 void orders_gone(void *p, size_t size);
-void orders_frames_gone(void); /* the same, of all frames of calls that the caller has made so far; others may come there */
+void orders_frames_gone(
+    void); /* the same, of all frames of calls that the caller has made so far; others may come there */
 void orders_memory(void *p, size_t size, bool writes, void *pc); /* what watch.c tells: an access by what it watches */
 
 #define ORDERS_READ(p) orders_read((p), __FILE__, __LINE__)

@@ -262,6 +262,45 @@ static void a_writer_is_cancelled_beside_another(int self)
         write_once();
 }
 
+/* A writer in the row is cancelled while another one is handed the lock by the last reader, which took its place in pending. */
+static void the_next_writer_is_cancelled(int self)
+{
+    if (self == 0) {
+        orders_delay(4 * STEPS);
+        weft_context_cancel(context);
+    } else if (self == 1) {
+        orders_delay(STEPS);
+        write_until_cancelled();
+    } else if (self == 2) {
+        weft_rwmutex_rlock(&rwmutex);
+        ORDERS_READ(data[0]);
+        orders_delay(2 * STEPS);
+        read_unlock();
+    } else {
+        orders_delay(STEPS);
+        weft_rwmutex_lock(&rwmutex);
+        alone();
+        orders_delay(2 * STEPS);
+        unlock();
+    }
+}
+
+/* One of three writers, which takes itself off the row. */
+static void a_writer_is_cancelled_among_writers(int self)
+{
+    if (self == 0) {
+        cancel();
+    } else if (self == 1) {
+        write_until_cancelled();
+    } else {
+        orders_delay(STEPS);
+        weft_rwmutex_lock(&rwmutex);
+        alone();
+        orders_delay(STEPS);
+        unlock();
+    }
+}
+
 /* Open: what is above the flags may be anything but readers. */
 static void is_free(void)
 {
@@ -295,6 +334,8 @@ static const struct orders_test tests[] = {
     {3, with_a_context, a_writer_is_cancelled_among_readers, is_free_and_context, NULL, NULL},
     {4, with_a_context, a_writer_is_cancelled_among_readers, is_free_and_context, NULL, NULL},
     {4, with_a_context, a_writer_is_cancelled_beside_another, is_free_and_context, NULL, NULL},
+    {4, with_a_context, the_next_writer_is_cancelled, is_free_and_context, NULL, NULL},
+    {4, with_a_context, a_writer_is_cancelled_among_writers, is_free_and_context, NULL, NULL},
 };
 
 SUITE(m05_m01_w04, tests, 15000)

@@ -14,7 +14,7 @@
 
 static weft_context *context;
 static char data[ORDERS_THREADS][8]; /* plain */
-static int passed;                   /* of the simulation alone, like all that is neither registered nor in the library */
+static int passed; /* of the simulation alone, like all that is neither registered nor in the library */
 
 static inline void begin(void)
 {

@@ -14,7 +14,7 @@ static struct weft__task tasks[ORDERS_THREADS];
 static jmp_buf panics_go_to[ORDERS_THREADS];
 static uint32_t readied[ORDERS_THREADS]; /* atomic, like all that is registered as such */
 static char contexts[ORDERS_THREADS][8]; /* plain: saved by who parks, used by who makes it run again */
-static int parks[ORDERS_THREADS]; /* beginnings and ends */
+static int parks[ORDERS_THREADS];        /* beginnings and ends */
 static int64_t now;
 
 void orders_tasks_begin(void)
