@@ -9,7 +9,8 @@
  *             add's last touch is its exchange, or that of the release; see crowd.h.
  * Misuse:     looked for where it can be seen without touching the object later than that (W-02): a counter below zero; an
  *             increase from zero while the waiters are not released yet; and, by a waiter that was alone (else another one
- *             may have freed the object), an increase before its wait has returned.
+ *             may have freed the object), an increase before its wait has returned. So a wait that begins when others have been
+ *             let go already, and finds zero, gives no right to free it beside one that was alone, which may still look.
  * Callers:    goroutines and threads; not signal handlers.
  * Source:     the rules of Go's sync.WaitGroup. */
 #include <stdio.h>
