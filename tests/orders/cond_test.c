@@ -262,7 +262,7 @@ static const struct orders_test tests[] = {
     {4, with_a_context, one_is_cancelled, end_with_context, NULL, NULL},
 };
 
-SUITE(w06_w04, tests, 20000)
+SUITE(w06_w04, tests, 15000)
 
 int main(void)
 {

@@ -8,7 +8,7 @@
  *   chan: park and ready  the commit step, then a wait for the flag that ready sets; a panic ends what orders_panics has called
  *   sched: the machine    that of Relacy's thread; a switch is told to the test (orders_switch), and returns at once; all goroutines
  *                         are those that the test has
- *   waiting, the clock    one pause; time stands still, but for those above sched: it goes on by chance (orders_now)
+ *   waiting, the clock    one pause; time stands still; above sched it goes on by chance (orders_now)
  *   deferred calls        made when their scope ends
  *
  * ORDERS_SCHED: the file is one of the room sched. */
