@@ -436,6 +436,10 @@ static void end_of(uintptr_t from, uintptr_t end, bool for_good)
             continue;
         access(e, true, {__FILE__, __LINE__, nullptr});
         e.is_gone = for_good;
+        if (!for_good && e.object != nullptr) { /* what was atomic in a frame may be something else in the next one */
+            e.object->~shadow();
+            e.object = nullptr;
+        }
     }
 }
 

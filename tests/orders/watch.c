@@ -4,6 +4,7 @@
  * room sync are compiled so, and the program is linked without ThreadSanitizer: here are the functions with its names, which tell
  * Relacy of the access (orders_watch). So each row, each waiter in a frame and each word is plain data that a missing order leaves open. */
 #include <stddef.h>
+#include <string.h>
 
 #include "orders.h"
 
@@ -30,6 +31,9 @@ ACCESSES(16)
 
 void __tsan_read_range(void *p, unsigned long size);
 void __tsan_write_range(void *p, unsigned long size);
+void *__tsan_memset(void *p, int value, unsigned long size);
+void *__tsan_memcpy(void *to, const void *from, unsigned long size);
+void *__tsan_memmove(void *to, const void *from, unsigned long size);
 void __tsan_init(void);
 void __tsan_func_entry(void *caller);
 void __tsan_func_exit(void);
@@ -42,6 +46,26 @@ void __tsan_read_range(void *p, unsigned long size)
 void __tsan_write_range(void *p, unsigned long size)
 {
     orders_memory(p, size, true, CALLER);
+}
+
+void *__tsan_memset(void *p, int value, unsigned long size)
+{
+    orders_memory(p, size, true, CALLER);
+    return memset(p, value, size);
+}
+
+void *__tsan_memcpy(void *to, const void *from, unsigned long size)
+{
+    orders_memory((void *)from, size, false, CALLER);
+    orders_memory(to, size, true, CALLER);
+    return memcpy(to, from, size);
+}
+
+void *__tsan_memmove(void *to, const void *from, unsigned long size)
+{
+    orders_memory((void *)from, size, false, CALLER);
+    orders_memory(to, size, true, CALLER);
+    return memmove(to, from, size);
 }
 
 void __tsan_init(void)
