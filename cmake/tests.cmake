@@ -133,7 +133,7 @@ if(CHECK_FOUND AND NOT CMAKE_CROSSCOMPILING AND NOT WEFT_SANITIZE AND NOT CMAKE_
     if(RELACY AND CMAKE_CXX_COMPILER)
         enable_language(CXX)
         set(ordered_chan src/chan/chan.c)
-        set(ordered_sched src/sched/park.c src/sched/gate.c)
+        set(ordered_sched src/sched/park.c src/sched/gate.c src/sched/schedule.c src/sched/wake.c src/sched/machine.c)
         foreach(room IN ITEMS chan sched)
             add_library(weft_ordered_${room} OBJECT ${ordered_${room}})
             weft_library_options(weft_ordered_${room})

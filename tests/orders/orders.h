@@ -65,7 +65,7 @@ void orders_store(void *p, size_t size, uint64_t value, enum orders_memory_order
 enum orders_kind { ORDERS_EXCHANGE, ORDERS_ADD, ORDERS_OR, ORDERS_AND };
 uint64_t orders_change(void *p, size_t size, enum orders_kind kind, uint64_t operand, enum orders_memory_order order,
                        const char *file, int line);
-bool orders_cas(void *p, uint64_t *expected, uint64_t wanted, enum orders_memory_order order,
+bool orders_cas(void *p, size_t size, uint64_t *expected, uint64_t wanted, enum orders_memory_order order,
                 enum orders_memory_order otherwise, const char *file, int line);
 void orders_fence(void);
 void orders_light_fence(void); /* a full barrier, but only for those who make a heavy one */
