@@ -386,16 +386,16 @@ uint64_t orders_change(void *p, size_t size, orders_kind kind, uint64_t operand,
     return before;
 }
 
-bool orders_cas(void *p, size_t size, uint64_t *expected, uint64_t wanted, orders_memory_order order, orders_memory_order otherwise,
-                const char *file, int line)
+bool orders_cas(void *p, size_t size, uint64_t *expected, uint64_t wanted, orders_memory_order order,
+                orders_memory_order otherwise, const char *file, int line)
 {
     rl::ctx().sched();
     rl::preemption_disabler alone(rl::ctx());
     shadow &object = find(p, file, line);
     if (current->takes != nullptr && object.newest() == *expected)
         current->takes(p, *expected, wanted);
-    bool done = object.cas(*expected, wanted, order_of(order), order_of(otherwise),
-                           rl::debug_info("", file, (unsigned)line));
+    bool done =
+        object.cas(*expected, wanted, order_of(order), order_of(otherwise), rl::debug_info("", file, (unsigned)line));
     mirror(p, size, object);
     return done;
 }

@@ -37,8 +37,8 @@
 #define ORDERS_CAS(p, e, v, order, otherwise)                                                                          \
     __extension__({                                                                                                    \
         uint64_t orders_expected = (uint64_t) * (e);                                                                   \
-        bool orders_done = orders_cas((void *)(p), sizeof *(p), &orders_expected, (uint64_t)(ORDERS_VALUE(p))(v), (order),          \
-                                      (otherwise), ORDERS_AT);                                                         \
+        bool orders_done = orders_cas((void *)(p), sizeof *(p), &orders_expected, (uint64_t)(ORDERS_VALUE(p))(v),      \
+                                      (order), (otherwise), ORDERS_AT);                                                \
         *(e) = (ORDERS_VALUE(p))orders_expected;                                                                       \
         orders_done;                                                                                                   \
     })
