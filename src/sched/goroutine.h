@@ -121,6 +121,20 @@ _Static_assert(offsetof(struct goroutine, task) == 0 && offsetof(struct weft__ta
                    offsetof(struct spawn, next) == 0,
                "the queue link comes first");
 
+/* In a chain of many: r's first line is wanted when the walk comes to the one some places before it, which says so by the word that
+ * tells, of one that waits, what for. Its frames' owner writes that anew before it waits. Spawn records have no such word, and
+ * need none: they lie side by side. */
+static inline void runnable_set_ahead(runnable r, runnable ahead)
+{
+    if (!runnable_is_spawn(r))
+        runnable_goroutine(r)->task.object = (void *)ahead;
+}
+static inline void runnable_prefetch_ahead(runnable r)
+{
+    if (!runnable_is_spawn(r))
+        __builtin_prefetch(runnable_goroutine(r)->task.object);
+}
+
 /* Have the frames of a goroutine that will soon be resumed, but not now, on their way to the cache: they are on a page of
  * their own. For the one who has it off every queue, or under the queue's lock. */
 static inline void runnable_prefetch(runnable r)

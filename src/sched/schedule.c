@@ -51,6 +51,8 @@ void weft__room_changed(void)
 void weft__global_put(runnable first, runnable last, uint32_t count)
 {
     ASSERT(weft__lock_is_taken(&weft__rt.lock));
+    if (first == last)
+        runnable_set_ahead(first, RUNNABLE_NONE);
     if (weft__rt.global_first == RUNNABLE_NONE)
         weft__rt.global_first = first;
     else
@@ -67,6 +69,7 @@ runnable weft__global_take_one(void)
     if (r == RUNNABLE_NONE)
         return RUNNABLE_NONE;
     weft__rt.global_first = runnable_next(r);
+    runnable_prefetch_ahead(r);
     weft__store_relaxed(&weft__rt.global_count, weft__load_relaxed(&weft__rt.global_count) - 1); /* a hint */
     return r;
 }
