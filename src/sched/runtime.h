@@ -72,7 +72,8 @@ struct processor {
     struct machine *machine;        /* who has it; protected by runtime.lock */
     uint32_t seen_tick, seen_slice; /* watchdog only, as the next two */
     int64_t seen_at, slice_at;
-    uint32_t index; /* immutable */
+    uint32_t index;  /* immutable */
+    uint32_t number; /* immutable, also from run to run: no two processors ever have the same one */
 };
 
 struct machine {
@@ -123,6 +124,7 @@ struct runtime {
     struct processor *processors[PROCESSORS_MAX];      /* [0, processor_count) immutable during a run */
     struct processor *idle_processors;                 /* protected by lock, as the next */
     struct processor *spare_processors;                /* of runs that have ended */
+    uint32_t numbers;                                  /* of processors, given out so far; protected by lock */
     struct machine *idle_machines;                     /* protected by lock, newest first */
     struct machine *machines;                          /* protected by lock */
     uint32_t machine_count, idle_count, blocked_count; /* protected by lock; lost ones are not counted */

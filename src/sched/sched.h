@@ -189,6 +189,12 @@ void weft__sections_leave(uint32_t keep);
  * another one busy, own queue empty; M-06). */
 bool weft__may_spin(void);
 
+/* The number of the processor that the caller has: nobody else who is told that number does anything before the caller's next
+ * scheduling point, blocking section or end, upon which the one who is told it next comes after the caller. Numbers are small and stay
+ * with the processors from run to run; a goroutine that its run has ended without keeps its processor. -1: none (a plain
+ * thread, a goroutine in a blocking section). */
+int weft__processor_number(void);
+
 /* Put the caller behind the goroutine that was readied last: it runs now, the caller goes to the queue's tail. For hand-off
  * of a contended lock. */
 void weft__yield_to_ready(void);

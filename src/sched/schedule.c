@@ -80,6 +80,7 @@ static struct processor *processor_new(void)
     if (index == PROCESSORS_MAX)
         return NULL;
     struct processor *p = weft__rt.spare_processors;
+    uint32_t number = p != NULL ? p->number : weft__rt.numbers;
     if (p != NULL) {
         /* All but its timers, which are none: somebody may just have the heap's lock, to find that. */
         weft__rt.spare_processors = p->idle_next;
@@ -92,8 +93,10 @@ static struct processor *processor_new(void)
         if (p == NULL)
             return NULL;
         __builtin_memset(p, 0, sizeof *p);
+        weft__rt.numbers++;
     }
     p->index = index;
+    p->number = number;
     weft__stack_cache_init(&p->stacks);
     weft__store_relaxed(&p->timers.next, NEVER); /* published by processor_count */
     if (WEFT__UNLIKELY(weft__sim_is_on()))
