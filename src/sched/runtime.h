@@ -60,6 +60,7 @@ struct processor {
     WEFT__ATOMIC(uint32_t) attention; /* ATTENTION_ bits; set by anyone, cleared by the owner */
     WEFT__ATOMIC(uint32_t) tick;      /* scheduling points passed; owner writes, watchdog reads */
     WEFT__ATOMIC(uint32_t) slice;     /* time slices begun (run-next inherits its slice); as tick */
+    uint32_t number;                  /* immutable, also from run to run: no two ever have the same one */
     struct stack_cache stacks;        /* owner only, as the next three */
     struct spawn_cache spawns;
     uint64_t id_next, id_end;
@@ -72,8 +73,7 @@ struct processor {
     struct machine *machine;        /* who has it; protected by runtime.lock */
     uint32_t seen_tick, seen_slice; /* watchdog only, as the next two */
     int64_t seen_at, slice_at;
-    uint32_t index;  /* immutable */
-    uint32_t number; /* immutable, also from run to run: no two processors ever have the same one */
+    uint32_t index; /* immutable */
 };
 
 struct machine {
