@@ -191,8 +191,8 @@ static struct shelf *make_shelf(weft_pool *pool)
     if (shelf == NULL)
         return NULL;
     __builtin_memset(shelf, 0, sizeof *shelf);
-    if (weft__cas_acq_rel(word_of(pool), &other,
-                          shelf)) /* release: pairs with shelf_of; acquire: who loses uses other's */
+    /* release: pairs with shelf_of. acquire: who comes second uses what the first one has made. */
+    if (weft__cas_acq_rel(word_of(pool), &other, shelf))
         return shelf;
     weft__port_free(shelf);
     return other;
@@ -268,8 +268,8 @@ static bool common_put(const weft_pool *pool, struct shelf *shelf, void *object)
     struct ring *ring = weft__load_relaxed(&shelf->common); /* written under the lock */
     if (ring == NULL && (ring = ring_new(pool)) != NULL)
         weft__store_release(&shelf->common, ring); /* pairs with those who look for objects without the lock */
-    bool kept =
-        ring != NULL && ring_put(ring, object, weft__load_relaxed(&shelf->generation)); /* as in weft_pool_put */
+    uint32_t generation = weft__load_relaxed(&shelf->generation); /* as in weft_pool_put */
+    bool kept = ring != NULL && ring_put(ring, object, generation);
     weft__lock_leave(&shelf->lock, WEFT__RANK_SYNC);
     return kept;
 }
