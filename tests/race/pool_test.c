@@ -197,7 +197,8 @@ ACTOR gets_nothing(void)
 
 RACY(w09_a_get_that_finds_nothing, gets_nothing)
 {
-    weft_pool_put(&pool, weft_pool_get(&pool));
+    weft_pool_put(&pool, &other);
+    test_check(weft_pool_get(&pool) == &other);
     go(gets_nothing);
     await(1);
     test_check(weft_pool_get(&pool) == NULL);
