@@ -85,17 +85,29 @@ static inline struct cell *cell_at(struct ring *ring, uint32_t place)
 
 /* ---- a ring ---- */
 
+/* Around what is told to ThreadSanitizer of a cell and what is done to it, which others must not see apart: the next put
+ * replaces what was told. Nothing in every other build. */
+static inline void step_begin(struct ring *ring)
+{
+    (void)ring;
+    weft__race_remember(weft__lock_take(&ring->race, WEFT__RANK_CONTEXT));
+}
+static inline void step_end(struct ring *ring)
+{
+    (void)ring;
+    weft__race_remember(weft__lock_leave(&ring->race, WEFT__RANK_CONTEXT));
+}
+
 /* A cell's object is the caller's from now on; NULL: it has none. Anybody. */
 static inline void *take(struct ring *ring, struct cell *cell)
 {
-    (void)ring;
     if (weft__load_relaxed(&cell->object) == NULL) /* the exchange checks it */
         return NULL;
-    weft__race_remember(weft__lock_take(&ring->race, WEFT__RANK_CONTEXT));
+    step_begin(ring);
     void *object = weft__exchange_acquire(&cell->object, NULL); /* pairs with ring_put */
     if (object != NULL)
         weft__race_acquire(&cell->race);
-    weft__race_remember(weft__lock_leave(&ring->race, WEFT__RANK_CONTEXT));
+    step_end(ring);
     return object;
 }
 
@@ -118,10 +130,10 @@ static inline bool ring_put(struct ring *ring, void *object, uint32_t generation
         return false;
     struct cell *cell = cell_at(ring, top);
     weft__store_relaxed(&cell->generation, generation); /* a trim that reads an old one errs by one object */
-    weft__race_remember(weft__lock_take(&ring->race, WEFT__RANK_CONTEXT));
+    step_begin(ring);
     weft__race_publish(&cell->race);
     weft__store_release(&cell->object, object); /* pairs with take: what came before the put */
-    weft__race_remember(weft__lock_leave(&ring->race, WEFT__RANK_CONTEXT));
+    step_end(ring);
     weft__store_relaxed(&ring->top, top + 1); /* a hint for others */
     return true;
 }
@@ -246,8 +258,8 @@ static inline struct ring *own_ring(struct shelf *shelf, int n)
 
 void *weft_pool_get(weft_pool *pool)
 {
-    struct shelf *shelf = shelf_of(pool);
     int n = weft__processor_number();
+    struct shelf *shelf = shelf_of(pool);
     if (WEFT__LIKELY(shelf != NULL)) {
         struct ring *ring = own_ring(shelf, n);
         void *object = ring != NULL ? ring_get(ring) : NULL;
@@ -294,8 +306,8 @@ void weft_pool_put(weft_pool *pool, void *object)
 {
     if (object == NULL)
         return;
-    struct shelf *shelf = shelf_of(pool);
     int n = weft__processor_number();
+    struct shelf *shelf = shelf_of(pool);
     if (WEFT__LIKELY(shelf != NULL)) {
         struct ring *ring = own_ring(shelf, n);
         /* relaxed: a put beside a trim is one before it or after it, as the two like. */

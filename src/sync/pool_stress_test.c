@@ -2,7 +2,6 @@
  *
  * pool_stress_test.c - the catalogue's W-09 where many use a pool at a time: no object is with two of them, none is lost, what was
  * done before a put can be read after the get (ThreadSanitizer looks at the plain counts), at 1, 2 and 4 processors. */
-#include <sched.h>
 #include <unistd.h>
 
 #include <weft.h>
@@ -96,6 +95,15 @@ static int many_app(int argc, char **argv)
 START_TEST(w09_one_owner_at_a_time_and_none_is_lost)
 {
     test_run(many_app);
+}
+END_TEST
+
+/* Processors with numbers that the pool has no ring for use that of the threads, beside those that have one. */
+START_TEST(w09_more_processors_than_rings)
+{
+    weft__rt.numbers = 254;
+    test_run(many_app);
+    ck_assert_int_gt(weft__rt.numbers, 256);
 }
 END_TEST
 
@@ -211,48 +219,6 @@ START_TEST(w09_the_first_puts_at_a_time)
 }
 END_TEST
 
-/* The same by threads that start together, one of which only trims: nothing but the pool orders them. */
-
-enum { FIRST = 3 };
-static atomic_int turn, done;
-
-static void await_turn(atomic_int *what, int wanted)
-{
-    for (int spins = 0; atomic_load_explicit(what, memory_order_acquire) < wanted; spins++)
-        if (spins % 128 == 127)
-            sched_yield();
-}
-
-static void *comes_first(void *arg)
-{
-    static int objects[FIRST];
-    int me = (int)(intptr_t)arg;
-    for (int i = 1; i <= test_iterations(40000); i++) {
-        await_turn(&turn, i);
-        if (me == 0)
-            test_check(weft_pool_trim(&pool) == 0);
-        else
-            weft_pool_put(&pool, &objects[me]);
-        atomic_fetch_add_explicit(&done, 1, memory_order_release);
-    }
-    return NULL;
-}
-
-START_TEST(w09_the_first_puts_of_threads)
-{
-    pthread_t threads[FIRST];
-    for (int i = 0; i < FIRST; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, comes_first, (void *)(intptr_t)i), 0);
-    for (int i = 1; i <= test_iterations(40000); i++) {
-        atomic_store_explicit(&turn, i, memory_order_release);
-        await_turn(&done, FIRST * i);
-        test_check(weft_pool_clear(&pool) == FIRST - 1);
-    }
-    for (int i = 0; i < FIRST; i++)
-        pthread_join(threads[i], NULL);
-}
-END_TEST
-
 /* ---- the end of a run ---- */
 
 /* Cut off with objects in hand, at work, or in a C call, from which they come back in a later run: then they use the pool with
@@ -348,10 +314,10 @@ int main(void)
     Suite *suite = suite_create("pool_stress");
     TCase *tests = tcase_create("pool_stress");
     tcase_add_test(tests, w09_one_owner_at_a_time_and_none_is_lost);
+    tcase_add_test(tests, w09_more_processors_than_rings);
     tcase_add_test(tests, w09_threads_without_a_run);
     tcase_add_test(tests, w09_given_here_and_taken_there);
     tcase_add_test(tests, w09_the_first_puts_at_a_time);
-    tcase_add_test(tests, w09_the_first_puts_of_threads);
     tcase_add_test(tests, w09_goroutines_that_their_run_has_ended_without);
     tcase_add_test(tests, w09_between_get_and_put_goroutines_move);
     suite_add_tcase(suite, tests);
