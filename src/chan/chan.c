@@ -263,7 +263,6 @@ static void wake_all(struct weft__waiter *chain)
         __builtin_prefetch(chain->prev);
         if (near != NULL) {
             __builtin_prefetch(near->task);
-            __builtin_prefetch(&near->task->is_thread);
             near = near->next;
         }
         chain = chain->next;

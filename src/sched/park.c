@@ -255,6 +255,7 @@ void weft__put_tail(struct processor *p, runnable r)
         if (count > 0) {
             runnable_set_next(last, r);
             runnable_set_next(r, RUNNABLE_NONE);
+            runnable_set_ahead(r, RUNNABLE_NONE);
             weft__inject(first, r, count + 1);
             return;
         }
