@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sync.c - mutex, rwmutex, wait group, condition, once; each loop as in Go's sync/mutex_test.go, rwmutex_test.go,
- * waitgroup_test.go, cond_test.go, once_test.go. */
+ * sync.c - mutex, rwmutex, wait group, condition, once, pool; each loop as in Go's sync/mutex_test.go, rwmutex_test.go,
+ * waitgroup_test.go, cond_test.go, once_test.go, pool_test.go. */
 #include "bench.h"
 
 /* --- mutex --- */
@@ -327,11 +327,62 @@ static void once(struct bench *b)
     bench_run_parallel(b, once_body, &o);
 }
 
+/* --- pool --- */
+
+static int pooled;
+
+static void pool_body(struct bench_share *share, void *arg)
+{
+    weft_pool *p = arg;
+    while (bench_next(share)) {
+        weft_pool_put(p, &pooled);
+        weft_pool_get(p);
+    }
+}
+
+static void pool_overflow_body(struct bench_share *share, void *arg)
+{
+    weft_pool *p = arg;
+    while (bench_next(share)) {
+        for (int i = 0; i < 100; i++)
+            weft_pool_put(p, &pooled);
+        for (int i = 0; i < 100; i++)
+            weft_pool_get(p);
+    }
+}
+
+/* Fewer puts than gets: objects are taken from other processors, and there are none in the end. */
+static void pool_starvation_body(struct bench_share *share, void *arg)
+{
+    weft_pool *p = arg;
+    while (bench_next(share)) {
+        for (int i = 0; i < 67; i++)
+            weft_pool_put(p, &pooled);
+        for (int i = 0; i < 100; i++)
+            weft_pool_get(p);
+    }
+}
+
+static void run_pool(struct bench *b, void (*body)(struct bench_share *share, void *arg))
+{
+    weft_pool p = {0};
+    bench_run_parallel(b, body, &p);
+    weft_pool_clear(&p);
+}
+
 static void pool(struct bench *b)
 {
-    bench_skip(
-        b,
-        "Weft has no sync.Pool: it spares a collector, and in C malloc's cache per thread is what keeps free memory");
+    run_pool(b, pool_body);
+}
+
+static void pool_overflow(struct bench *b)
+{
+    run_pool(b, pool_overflow_body);
+}
+
+static void pool_starvation(struct bench *b)
+{
+    run_pool(b, pool_starvation_body);
 }
 
 const struct bench_case bench_sync[] = {
@@ -354,5 +405,7 @@ const struct bench_case bench_sync[] = {
     {"Cond32", cond_32, "sync"},
     {"Once", once, "sync"},
     {"Pool", pool, "sync"},
+    {"PoolOverflow", pool_overflow, "sync"},
+    {"PoolStarvation", pool_starvation, "sync"},
     {0},
 };

@@ -12,6 +12,7 @@
 #include <weft/go.h>
 #include <weft/local.h>
 #include <weft/map.h>
+#include <weft/pool.h>
 #include <weft/recover.h>
 #include <weft/run.h>
 #include <weft/rwmutex.h>

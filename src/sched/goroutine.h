@@ -120,6 +120,20 @@ static inline runnable runnable_next(runnable r)
 _Static_assert(offsetof(struct goroutine, task) == 0 && offsetof(struct weft__task, next) == 0 &&
                    offsetof(struct spawn, next) == 0,
                "the queue link comes first");
+_Static_assert(offsetof(struct weft__task, deferred) < 64, "a switch and a wake touch one line of a task");
+
+/* In a chain of many: ahead's first line is wanted when the walk comes to r. Spawn records have no room to say so, and lie side
+ * by side. */
+static inline void runnable_set_ahead(runnable r, runnable ahead)
+{
+    if (!runnable_is_spawn(r))
+        runnable_goroutine(r)->task.ahead = ahead;
+}
+static inline void runnable_prefetch_ahead(runnable r)
+{
+    if (!runnable_is_spawn(r))
+        __builtin_prefetch((const void *)runnable_goroutine(r)->task.ahead);
+}
 
 /* Have the frames of a goroutine that will soon be resumed, but not now, on their way to the cache: they are on a page of
  * their own. For the one who has it off every queue, or under the queue's lock. */

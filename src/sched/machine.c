@@ -57,8 +57,9 @@ bool weft__machine_discard(struct machine *m)
         weft__rt.machine_count--;
         unlink_from(&weft__rt.machines, m);
         weft__port_free(m);
-        /* Before the lock is let go: once this machine is on no list, the run may be over and the next one count anew. */
-        weft__add_acq_rel(&weft__rt.machines_alive, -1u); /* pairs with stop_machines' load */
+        /* Before the lock is let go: once this machine is on no list, the run may be over and the next one count anew. relaxed: the
+         * end of the run, which waits for 0, takes the lock before it touches what machines had. */
+        weft__add_relaxed(&weft__rt.machines_alive, -1u);
     }
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     if (lost)
@@ -74,7 +75,7 @@ static void *machine_main(void *arg)
     weft__machine_set(m);
     weft__tools_machine_init(&m->tools);
     m->exceptions = weft__exceptions_here();
-    const struct weft__sched_hooks *hooks = weft__load_acquire(&weft__rt.hooks); /* pairs with set_hooks */
+    const struct weft__sched_hooks *hooks = weft__load_relaxed(&weft__rt.hooks); /* set before the first thread */
     if (hooks != NULL)
         hooks->machine_start();
     for (;;) {
@@ -109,7 +110,7 @@ struct machine *weft__machine_new(struct processor *p, bool spinning)
     m->next = weft__rt.machines;
     weft__rt.machines = m;
     weft__rt.machine_count++;
-    weft__add_acq_rel(&weft__rt.machines_alive, 1u); /* pairs with stop_machines, as the count's end in discard */
+    weft__add_relaxed(&weft__rt.machines_alive, 1u); /* under the lock, as in discard */
     return m;
 }
 

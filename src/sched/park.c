@@ -227,6 +227,12 @@ struct weft__task *weft__self(void)
     return WEFT__LIKELY(m != NULL && m->g != NULL) ? &m->g->task : weft__thread_self();
 }
 
+int weft__processor_number(void)
+{
+    struct machine *m = weft__machine();
+    return WEFT__LIKELY(m != NULL && m->p != NULL) ? (int)m->p->number : -1;
+}
+
 void weft__park(struct weft__task *self, const struct weft__wait_reason *reason, void *object, weft__commit commit,
                 void *arg)
 {
@@ -249,6 +255,7 @@ void weft__put_tail(struct processor *p, runnable r)
         if (count > 0) {
             runnable_set_next(last, r);
             runnable_set_next(r, RUNNABLE_NONE);
+            runnable_set_ahead(r, RUNNABLE_NONE);
             weft__inject(first, r, count + 1);
             return;
         }

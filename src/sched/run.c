@@ -181,7 +181,7 @@ static void stop_machines(void)
     }
     int64_t until = weft__port_now() + GRACE;
     uint32_t alive;
-    while ((alive = weft__load_acquire(&weft__rt.machines_alive)) != 0) { /* pairs with machine_main's end */
+    while ((alive = weft__load_relaxed(&weft__rt.machines_alive)) != 0) { /* the lock, next, orders what they did */
         int64_t wait = until - weft__port_now();
         if (wait <= 0 && !weft__any_at_home())
             break;

@@ -22,6 +22,8 @@
 #define RUNQ_SIZE 256u
 #endif
 
+#define RUNQ_AHEAD 8u /* of a chain: how far in front of a walk its elements are prefetched */
+
 struct runq {
     WEFT__ATOMIC(uint32_t) head;
     WEFT__ATOMIC(uint32_t) tail;
@@ -104,9 +106,10 @@ static inline uint32_t runq_shed(struct runq *q, runnable *first, runnable *last
         chain[i] = weft__load_relaxed(&q->ring[(head + i) % RUNQ_SIZE]); /* own stores, or the CAS fails */
     if (!weft__cas_relaxed(&q->head, &head, head + count))               /* the owner's: see the head */
         return 0;
-    for (uint32_t i = 0; i + 1 < count; i++)
-        runnable_set_next(chain[i], chain[i + 1]);
-    runnable_set_next(chain[count - 1], RUNNABLE_NONE);
+    for (uint32_t i = 0; i < count; i++) {
+        runnable_set_next(chain[i], i + 1 < count ? chain[i + 1] : RUNNABLE_NONE);
+        runnable_set_ahead(chain[i], i + RUNQ_AHEAD < count ? chain[i + RUNQ_AHEAD] : RUNNABLE_NONE);
+    }
     *first = chain[0];
     *last = chain[count - 1];
     return count;

@@ -60,6 +60,7 @@ struct processor {
     WEFT__ATOMIC(uint32_t) attention; /* ATTENTION_ bits; set by anyone, cleared by the owner */
     WEFT__ATOMIC(uint32_t) tick;      /* scheduling points passed; owner writes, watchdog reads */
     WEFT__ATOMIC(uint32_t) slice;     /* time slices begun (run-next inherits its slice); as tick */
+    uint32_t number;                  /* immutable, also from run to run: no two ever have the same one */
     struct stack_cache stacks;        /* owner only, as the next three */
     struct spawn_cache spawns;
     uint64_t id_next, id_end;
@@ -123,6 +124,7 @@ struct runtime {
     struct processor *processors[PROCESSORS_MAX];      /* [0, processor_count) immutable during a run */
     struct processor *idle_processors;                 /* protected by lock, as the next */
     struct processor *spare_processors;                /* of runs that have ended */
+    uint32_t numbers;                                  /* of processors, given out so far; protected by lock */
     struct machine *idle_machines;                     /* protected by lock, newest first */
     struct machine *machines;                          /* protected by lock */
     uint32_t machine_count, idle_count, blocked_count; /* protected by lock; lost ones are not counted */

@@ -43,26 +43,27 @@ struct weft__wait_reason {
     void (*abandon)(void *object);
 };
 
-/* The face of a goroutine or waiting thread. What a switch and a park touch comes first, in one cache line: many goroutines that
- * take turns fetch no more than that of each. */
+/* The face of a goroutine or waiting thread. What a switch, a park and a wake touch comes first, in one cache line: many
+ * goroutines that take turns fetch no more than that of each. */
 struct weft__task {
     struct weft__task *next; /* queue link; owned by whoever has the task off every list */
     void *sp;                /* the scheduler's: a goroutine's suspended context; owner only while running */
     /* The scheduler's: enum weft__state; written by whoever owns the goroutine, read by reports. */
     WEFT__ATOMIC(uint32_t) state;
-    uint32_t exits; /* owner only: weft_exit calls under way (a deferred call may make another) */
+    bool is_thread;               /* immutable: a plain thread, not a goroutine */
+    WEFT__ATOMIC(bool) is_locked; /* it has its thread to itself (lock_thread.c); owner writes, reports read */
+    uint16_t ran_on;              /* as next: the machine that ran it last (migrate.c) */
     const struct weft__wait_reason *reason; /* owner writes before parking; reports read */
     void *object;                           /* what it waits on; as reason */
     struct weft__attachment *attached;      /* as reason; what else refers to the parked task; NULL: nothing */
-    struct weft_deferred *deferred;         /* owner only: newest deferred call first */
-    struct weft__owned *owned;              /* owner only: what goes when the goroutine ends */
-    struct weft__panic_entry *panics;       /* owner only: panics under way, newest first; the debug room's */
-    void *context;                          /* owner only: the sync room's; NULL unless its spawn gave it one */
+    uintptr_t ahead;                   /* as next: a runnable that comes some places behind it in a chain; 0: unknown */
+    struct weft_deferred *deferred;    /* owner only: newest deferred call first */
+    struct weft__owned *owned;         /* owner only: what goes when the goroutine ends */
+    struct weft__panic_entry *panics;  /* owner only: panics under way, newest first; the debug room's */
+    void *context;                     /* owner only: the sync room's; NULL unless its spawn gave it one */
     struct weft__recovery *recoveries; /* owner only: weft_recover calls it is in, newest first; the debug room's */
     struct weft__locals *locals;       /* owner only: goroutine-local values (local.c), or NULL */
-    bool is_thread;                    /* immutable: a plain thread, not a goroutine */
-    WEFT__ATOMIC(bool) is_locked;      /* it has its thread to itself (lock_thread.c); owner writes, reports read */
-    uint16_t ran_on;                   /* as next: the machine that ran it last (migrate.c) */
+    uint32_t exits;                    /* owner only: weft_exit calls under way (a deferred call may make another) */
 #ifdef WEFT_RACE_REPORTS
     struct weft__race_words race;
 #endif
@@ -188,6 +189,12 @@ void weft__sections_leave(uint32_t keep);
 /* What the scheduler knows of load, for spinning locks: true if the caller may spin for a moment (several processors,
  * another one busy, own queue empty; M-06). */
 bool weft__may_spin(void);
+
+/* The number of the processor that the caller has: nobody else who is told that number does anything before the caller's next
+ * scheduling point, blocking section or end, upon which the one who is told it next comes after the caller. Numbers are small and stay
+ * with the processors from run to run; a goroutine that its run has ended without keeps its processor. -1: none (a plain
+ * thread, a goroutine in a blocking section). */
+int weft__processor_number(void);
 
 /* Put the caller behind the goroutine that was readied last: it runs now, the caller goes to the queue's tail. For hand-off
  * of a contended lock. */

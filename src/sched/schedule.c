@@ -51,6 +51,8 @@ void weft__room_changed(void)
 void weft__global_put(runnable first, runnable last, uint32_t count)
 {
     ASSERT(weft__lock_is_taken(&weft__rt.lock));
+    if (first == last)
+        runnable_set_ahead(first, RUNNABLE_NONE);
     if (weft__rt.global_first == RUNNABLE_NONE)
         weft__rt.global_first = first;
     else
@@ -67,6 +69,7 @@ runnable weft__global_take_one(void)
     if (r == RUNNABLE_NONE)
         return RUNNABLE_NONE;
     weft__rt.global_first = runnable_next(r);
+    runnable_prefetch_ahead(r);
     weft__store_relaxed(&weft__rt.global_count, weft__load_relaxed(&weft__rt.global_count) - 1); /* a hint */
     return r;
 }
@@ -77,6 +80,7 @@ static struct processor *processor_new(void)
     if (index == PROCESSORS_MAX)
         return NULL;
     struct processor *p = weft__rt.spare_processors;
+    uint32_t number = p != NULL ? p->number : weft__rt.numbers;
     if (p != NULL) {
         /* All but its timers, which are none: somebody may just have the heap's lock, to find that. */
         weft__rt.spare_processors = p->idle_next;
@@ -89,8 +93,10 @@ static struct processor *processor_new(void)
         if (p == NULL)
             return NULL;
         __builtin_memset(p, 0, sizeof *p);
+        weft__rt.numbers++;
     }
     p->index = index;
+    p->number = number;
     weft__stack_cache_init(&p->stacks);
     weft__store_relaxed(&p->timers.next, NEVER); /* published by processor_count */
     if (WEFT__UNLIKELY(weft__sim_is_on()))

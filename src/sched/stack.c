@@ -7,6 +7,7 @@
  *
  * Where a free stack is:  a processor's cache (warm, owner only)  ->  pool.free (touched)  ->  a chunk's cold list
  *                         (given back to the kernel, only the guard is left)   |   not carved yet (no guard yet)
+ * Cold ones and new ones go to a processor some at a time, and are guarded and touched (a page fault each) by it, without the lock.
  *
  * The stride is an odd number of pages, a stack and a page that nobody uses: with a power of two the pages at the tops of all stacks
  * would share a few sets of the translation look-aside buffer (Ring503 took 1.6 times, a yield among 1,000 1.4 times as long).
@@ -15,8 +16,6 @@
  *          what the processors' caches may hold, so a goroutine that has a credit finds a stack, if need be
  *          after idle caches were flushed. The count begins anew with each run: what a processor of an earlier one, whose
  *          machine was lost and comes back, has left of them is void.
- * Guards:  MADV_GUARD_INSTALL splits no mapping and is done for a batch in one call. Where the kernel lacks it,
- *          mprotect, which costs two mappings each: as many as vm.max_map_count leaves, then none, said once.
  * Locks:   pool.lock (rank STACK, the last). The fields of a chunk that the signal handler reads are immutable once
  *          chunk_count has been stored (release).
  */
@@ -26,21 +25,21 @@
 #include <string.h>
 
 #include "port/port.h"
+#include "sched/guard.h"
 #include "sched/runtime.h"
 
 #define CHUNK_MAX 512
 #define CHUNK_FIRST ((size_t)64 << 20)
 #define CHUNK_LARGEST ((size_t)16 << 30)
-#define CARVE_BATCH 32u
 #define CREDIT_BATCH 64u
-#define CREDIT_SLACK 64u /* strides that caches may hold back */
+#define CREDIT_SLACK 128u /* strides that caches may hold back */
 #define KEEP_TOUCHED 256u
 #define DISCARD_BATCH 256u
+#define COLD_BATCH 16u /* cold stacks that a processor takes at a time */
 #define COLOURS 16u
 #define LINE ((size_t)64)
 #define SIZE_CLASSES 31
 #define SIZED_KEEP 4u
-#define MAPPINGS_LEFT_ALONE 2048
 
 struct chunk {
     char *base;                    /* immutable */
@@ -70,14 +69,12 @@ static struct {
     uint64_t credits_out; /* of this run */
     uint32_t run;         /* changes whenever credits_out begins anew */
     uint32_t cold_total;
-    bool said_out_of_space, said_no_guard, said_used_up;
-    enum weft__guard wanted, in_use;
-    long protect_budget; /* -1: not read yet */
+    bool said_out_of_space;
     struct goroutine *sized_free[SIZE_CLASSES];
     uint32_t sized_free_count[SIZE_CLASSES];
     WEFT__ATOMIC(struct sized *) sized; /* all stacks of a size of their own, newest first; grows under the lock */
     uint32_t sized_count;
-} pool = {.size = (size_t)256 << 10, .protect_budget = -1};
+} pool = {.size = (size_t)256 << 10};
 
 static void lock(void)
 {
@@ -118,42 +115,6 @@ static struct goroutine *dress(struct goroutine *g, char *base, size_t size, boo
     return g;
 }
 
-/* ---- guards ---- */
-
-/* Guard count stacks whose lowest bytes are at bases. Never fails: a stack without a guard is said so, once. */
-static void guard(char *const *bases, uint32_t count, size_t size)
-{
-    if (pool.in_use == WEFT__GUARD_AUTO)
-        pool.in_use = pool.wanted == WEFT__GUARD_AUTO ? WEFT__GUARD_INSTALL : pool.wanted;
-    if (pool.in_use == WEFT__GUARD_INSTALL) {
-        if (weft__port_guard_install((void *const *)bases, count, size) == 0)
-            return;
-        if (pool.wanted == WEFT__GUARD_INSTALL && !pool.said_no_guard) {
-            pool.said_no_guard = true;
-            weft__warn("this kernel has no MADV_GUARD_INSTALL (Linux 6.13): stacks are guarded by mprotect");
-        }
-        pool.in_use = WEFT__GUARD_PROTECT;
-    }
-    for (uint32_t i = 0; i < count && pool.in_use == WEFT__GUARD_PROTECT; i++) {
-        if (pool.protect_budget < 0) {
-            long budget = (weft__port_map_limit() - weft__port_map_count() - MAPPINGS_LEFT_ALONE) / 2;
-            pool.protect_budget = budget > 0 ? budget : 0;
-        }
-        if (pool.protect_budget > 0 && weft__port_protect(bases[i], size) == 0) {
-            pool.protect_budget--;
-            continue;
-        }
-        pool.in_use = WEFT__GUARD_NONE;
-        if (pool.said_used_up) /* in an earlier run */
-            break;
-        pool.said_used_up = true;
-        weft__warn(
-            "the mappings that vm.max_map_count (%ld) allows are used up: further goroutine stacks have no guard "
-            "against overflow; raise it with sysctl vm.max_map_count=N",
-            weft__port_map_limit());
-    }
-}
-
 /* ---- chunks ---- */
 
 /* Under the lock: reserve one more chunk. */
@@ -191,9 +152,8 @@ static int grow(void)
     return -EAGAIN;
 }
 
-/* Under the lock: guard the next strides of a chunk and put them on the free list, not touching them otherwise
- * than by the struct goroutine that the first user would write anyway. False: no chunk has any left. */
-static bool carve(struct stack_cache *cache)
+/* Under the lock: the next strides of a chunk, for the caller to guard. None of their pages is touched. */
+static void carve(struct stack_cache *cache, uint32_t most)
 {
     uint32_t number = weft__load_relaxed(&pool.chunk_count); /* written under the lock */
     for (uint32_t c = 0; c < number; c++) {
@@ -202,40 +162,69 @@ static bool carve(struct stack_cache *cache)
         uint32_t count = chunk->count - carved;
         if (count == 0)
             continue;
-        uint32_t room = STACK_CACHE_MAX - cache->count;
-        if (count > CARVE_BATCH)
-            count = CARVE_BATCH;
-        if (count > room)
-            count = room;
-        char *bases[CARVE_BATCH];
-        for (uint32_t i = 0; i < count; i++) {
-            bases[i] = chunk->base + (size_t)(carved + i) * pool.stride;
-            weft__tools_stack_register(bases[i] + guard_size_of(pool.size), slot(chunk, carved + i));
-        }
-        guard(bases, count, guard_size_of(pool.size));
-        /* The cold list keeps what is carved but not needed now: no page of it is touched. */
+        if (count > most)
+            count = most;
         for (uint32_t i = count; i > 0; i--)
-            chunk->cold[chunk->cold_count++] = carved + i - 1;
-        pool.cold_total += count;
+            cache->cold[cache->cold_count++] =
+                (struct cold_stack){chunk->base + (size_t)(carved + i - 1) * pool.stride, slot(chunk, carved + i - 1)};
         weft__store_release(&chunk->carved, carved + count); /* pairs with the walkers' loads */
-        return true;
+        return;
     }
-    return false;
 }
 
-/* Under the lock: a stack from the cold lists; its pages are not there yet. */
-static struct goroutine *warm_up(void)
+/* Under the lock: from the cold lists. */
+static void collect_cold(struct stack_cache *cache, uint32_t most)
 {
     uint32_t number = weft__load_relaxed(&pool.chunk_count); /* written under the lock */
     for (uint32_t c = 0; c < number && pool.cold_total > 0; c++) {
         struct chunk *chunk = &pool.chunks[c];
-        if (chunk->cold_count == 0)
-            continue;
-        uint32_t index = chunk->cold[--chunk->cold_count];
-        pool.cold_total--;
-        return dress(slot(chunk, index), chunk->base + (size_t)index * pool.stride, pool.size, false);
+        while (chunk->cold_count > 0 && cache->cold_count < most) {
+            uint32_t index = chunk->cold[--chunk->cold_count];
+            pool.cold_total--;
+            cache->cold[cache->cold_count++] =
+                (struct cold_stack){chunk->base + (size_t)index * pool.stride, slot(chunk, index)};
+        }
     }
-    return NULL;
+}
+
+/* Under the lock: a stack of which only the guard is left. address: in it. */
+static void make_cold(const char *address)
+{
+    uint32_t number = weft__load_relaxed(&pool.chunk_count); /* written under the lock */
+    for (uint32_t c = 0; c < number; c++) {
+        struct chunk *chunk = &pool.chunks[c];
+        size_t offset = (size_t)(address - chunk->base);
+        if (address < chunk->base || offset >= (size_t)chunk->count * pool.stride)
+            continue;
+        chunk->cold[chunk->cold_count++] = (uint32_t)(offset / pool.stride);
+        pool.cold_total++;
+        return;
+    }
+}
+
+/* What the cache has carved. Without the lock: the kernel takes its time. */
+static void guard_carved(struct stack_cache *cache, bool may_install)
+{
+    void *bases[STACK_CACHE_MAX];
+    size_t size = guard_size_of(pool.size);
+    for (uint32_t i = 0; i < cache->cold_count; i++) {
+        bases[i] = cache->cold[i].base;
+        weft__tools_stack_register(cache->cold[i].base + size, cache->cold[i].g);
+    }
+    if (may_install && weft__port_guard_install(bases, cache->cold_count, size) == 0)
+        return;
+    lock();
+    weft__guard(bases, cache->cold_count, size);
+    unlock();
+}
+
+/* Its first page is touched here. */
+static struct goroutine *warm_up(struct stack_cache *cache)
+{
+    if (cache->cold_count == 0)
+        return NULL;
+    struct cold_stack *cold = &cache->cold[--cache->cold_count];
+    return dress(cold->g, cold->base, pool.size, false);
 }
 
 /* ---- credits ---- */
@@ -316,6 +305,9 @@ void weft__stack_credit_give(struct stack_cache *cache)
 
 static struct goroutine *refill(struct stack_cache *cache)
 {
+    bool carved = false, may_install = false;
+    if (cache->cold_count > 0 && weft__load_relaxed(&pool.free_count) == 0) /* a hint */
+        return warm_up(cache);
     lock();
     while (pool.free != NULL && cache->count < STACK_CACHE_MAX / 2) {
         struct goroutine *g = pool.free;
@@ -330,13 +322,18 @@ static struct goroutine *refill(struct stack_cache *cache)
     if (g != NULL) {
         cache->first = task_goroutine(g->task.next);
         cache->count--;
-    } else {
-        if (pool.cold_total == 0)
-            carve(cache);
-        g = warm_up();
+    } else if (cache->cold_count == 0) {
+        collect_cold(cache, COLD_BATCH);
+        if (cache->cold_count == 0) {
+            carve(cache, STACK_CACHE_MAX);
+            carved = cache->cold_count > 0;
+            may_install = weft__guard_may_install();
+        }
     }
     unlock();
-    return g;
+    if (carved)
+        guard_carved(cache, may_install);
+    return g != NULL ? g : warm_up(cache);
 }
 
 struct goroutine *weft__stack_take(struct stack_cache *cache)
@@ -385,12 +382,14 @@ void weft__stack_give(struct stack_cache *cache, struct goroutine *g)
 void weft__stack_cache_flush(struct stack_cache *cache)
 {
     spill(cache, 0);
-    if (cache->credits > 0) {
-        lock();
-        give_credits(cache, cache->credits);
-        unlock();
-        cache->credits = 0;
-    }
+    if (cache->credits == 0 && cache->cold_count == 0)
+        return;
+    lock();
+    while (cache->cold_count > 0)
+        make_cold(cache->cold[--cache->cold_count].base);
+    give_credits(cache, cache->credits);
+    unlock();
+    cache->credits = 0;
 }
 
 /* ---- stacks of a size of their own ---- */
@@ -412,7 +411,8 @@ static struct goroutine *make_sized(size_t size)
         weft__port_free(sized);
         return NULL;
     }
-    guard(&base, 1, guard_size_of(size));
+    void *low = base;
+    weft__guard(&low, 1, guard_size_of(size));
     sized->g = dress(place(base + size, pool.sized_count++), base, size, true);
     sized->next = weft__load_relaxed(&pool.sized); /* written under the lock */
     weft__tools_stack_register(sized->g->stack_low, sized->g);
@@ -489,17 +489,8 @@ bool weft__stack_scavenge(bool all)
         weft__tools_stack_forget(taken[i]);
     weft__port_discard(bases, sizes, count);
     lock();
-    for (size_t i = 0; i < count; i++) {
-        for (uint32_t c = 0; c < weft__load_relaxed(&pool.chunk_count); c++) { /* written under the lock */
-            struct chunk *chunk = &pool.chunks[c];
-            size_t offset = (size_t)((char *)bases[i] - chunk->base);
-            if ((char *)bases[i] < chunk->base || offset >= (size_t)chunk->count * pool.stride)
-                continue;
-            chunk->cold[chunk->cold_count++] = (uint32_t)(offset / pool.stride);
-            pool.cold_total++;
-            break;
-        }
-    }
+    for (size_t i = 0; i < count; i++)
+        make_cold(bases[i]);
     unlock();
     return weft__load_relaxed(&pool.free_count) > keep; /* a hint */
 }
@@ -615,7 +606,7 @@ int weft__stack_set_size(size_t bytes)
         pool.run++;
         pool.cold_total = 0;
         pool.next_chunk = 0;
-        pool.protect_budget = -1;
+        weft__guard_count_anew();
         pool.size = size;
     }
     unlock();
@@ -627,17 +618,9 @@ size_t weft__stack_get_size(void)
     return pool.size;
 }
 
-void weft__stack_set_guard(enum weft__guard guard_wanted)
+void weft__stack_set_guard(enum weft__guard wanted)
 {
     lock();
-    if (pool.wanted != guard_wanted) { /* else what was found out about the kernel still holds */
-        pool.wanted = guard_wanted;
-        pool.in_use = WEFT__GUARD_AUTO;
-    }
+    weft__guard_set(wanted);
     unlock();
-}
-
-enum weft__guard weft__stack_guard_in_use(void)
-{
-    return pool.in_use;
 }

@@ -10,12 +10,19 @@
 #define STACK_SIZE_MAX ((size_t)1 << 30)
 #define STACK_CACHE_MAX 32
 
-/* A processor's free stacks, the warmest first, linked by task.next; owner only. */
+struct cold_stack {
+    char *base;
+    struct goroutine *g; /* on a page that has not been touched */
+};
+
+/* A processor's free stacks; owner only. */
 struct stack_cache {
-    struct goroutine *first;
-    uint32_t count;
-    uint32_t credits; /* goroutines that this processor may still spawn before it asks the pool again */
-    uint32_t run;     /* immutable: the run that the credits are of */
+    struct goroutine *first; /* the warmest first, linked by task.next */
+    uint32_t count;          /* at most STACK_CACHE_MAX, as cold_count */
+    uint32_t credits;        /* goroutines that this processor may still spawn before it asks the pool again */
+    uint32_t run;            /* immutable: the run that the credits are of */
+    uint32_t cold_count;
+    struct cold_stack cold[STACK_CACHE_MAX]; /* guarded */
 };
 
 /* How stacks are guarded. */
@@ -25,7 +32,6 @@ enum weft__guard { WEFT__GUARD_AUTO, WEFT__GUARD_INSTALL, WEFT__GUARD_PROTECT, W
 int weft__stack_set_size(size_t bytes);
 size_t weft__stack_get_size(void);
 void weft__stack_set_guard(enum weft__guard guard);
-enum weft__guard weft__stack_guard_in_use(void);
 
 /* A new processor's, which is zeroed. */
 void weft__stack_cache_init(struct stack_cache *cache);

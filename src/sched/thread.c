@@ -43,7 +43,7 @@ void weft__thread_park(struct weft__task *task, weft__commit commit, void *arg, 
     commit(arg);
     if (thread->counted) {
         weft__add_seq(&weft__rt.foreign_waiting, FOREIGN_WAITS);
-        if (weft__load_acquire(&weft__rt.running) != 0) /* a hint: this may be what the watchdog waits for */
+        if (weft__load_relaxed(&weft__rt.running) != 0) /* a hint: this may be what the watchdog waits for */
             weft__watchdog_wake();
     }
     while (weft__load_acquire(&thread->ready) == 0) { /* pairs with thread_ready */

@@ -31,6 +31,7 @@ struct explore_scenario {
     int bound;           /* most preemptions, depth first; 0: EXPLORE_BOUND; negative: none */
     uint64_t most;       /* executions depth first, and half as many at random; 0: EXPLORE_MOST */
     bool may_spin;       /* M-06: locks spin */
+    bool no_processors;  /* goroutines have none, as in blocking sections */
 };
 #define EXPLORE_BOUND 2
 #define EXPLORE_MOST 30000

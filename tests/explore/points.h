@@ -9,6 +9,7 @@
  *   park                      a point first; then the commit step, on the parker's stack and with points of its own, and the sleep
  *   busy waiting              the spinner goes on when somebody has written something
  *   random numbers            a choice of two
+ *   the processor's number    each goroutine has one of its own, as between scheduling points nobody else has its processor
  *   memory                    an arena that gives the same addresses in each execution and sees use after free
  *
  * No points in sched, port and base: what they do is one step. None in firing timers either, and in the commit step of a wait
@@ -38,6 +39,7 @@ bool explore_lock_take(struct weft__lock *lock, bool wait, const char *file, int
 void explore_lock_leave(struct weft__lock *lock, const char *file, int line);
 void explore_pause(const char *file, int line);
 bool explore_may_spin(void);
+int explore_processor(void);
 uint32_t explore_random(void);
 void *explore_alloc(size_t size, size_t alignment);
 void explore_free(void *memory);
@@ -143,6 +145,7 @@ static inline bool explore_wrote_if(bool written)
 #define weft__now() (EXPLORE_STEP, weft__now())
 #define weft__may_spin() explore_may_spin()
 #define weft__random() explore_random()
+#define weft__processor_number() explore_processor()
 
 #define weft__arch_pause() explore_pause(__FILE__, __LINE__)
 #define weft__port_thread_yield() explore_pause(__FILE__, __LINE__)

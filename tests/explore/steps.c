@@ -252,6 +252,11 @@ bool explore_relieve(void)
     return waiting < before;
 }
 
+int explore_processor(void)
+{
+    return explore_on && !scenario->no_processors ? explore_self() : -1;
+}
+
 bool explore_may_spin(void)
 {
     return explore_on && scenario->may_spin;

@@ -184,6 +184,7 @@ static int clock_child(void *arg)
     const struct clock_case *job = arg;
     const struct faults_case c = {.app = job->app};
     atomic_store(&faults.watching, true);
+    mixed_has_threads();
     atomic_store(&faults.own_clock, true);
     atomic_store(&faults.futex, FAULTS_FUTEX_OUR_CLOCK);
     weft_procs(job->processors);

@@ -63,6 +63,7 @@ static int waits_child(void *arg)
     const struct faults_case c = {.app = mixed_app};
     pthread_t thread;
     atomic_store(&faults.watching, true);
+    mixed_has_threads();
     weft_procs(waits->processors);
     atomic_store(&faults.futex, waits->mode);
     if (waits->storm) {

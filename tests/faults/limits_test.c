@@ -16,6 +16,7 @@
 #include <weft/time.h>
 
 #include "port/port.h"
+#include "sched/guard.h"
 
 static weft_chan(int) gate;
 static atomic_long passed;
@@ -154,9 +155,9 @@ static int many_child(void *arg)
         require(faults_run_once(&c) == 0);
     long limit = weft__port_map_limit(), count = weft__port_map_count();
     dprintf(STDOUT_FILENO, "%ld of %ld mappings, %s\n", count, limit,
-            weft__stack_guard_in_use() == WEFT__GUARD_NONE ? "not all guarded" : "all guarded");
+            weft__guard_in_use() == WEFT__GUARD_NONE ? "not all guarded" : "all guarded");
     require(count < limit - 1000); /* there is room for the program's own */
-    require((weft__stack_guard_in_use() == WEFT__GUARD_NONE) == (2L * test_goroutines(100000) > limit));
+    require((weft__guard_in_use() == WEFT__GUARD_NONE) == (2L * test_goroutines(100000) > limit));
     faults_balance();
     return 0;
 }
@@ -237,7 +238,7 @@ static int guards_child(void *arg)
     faults_run.plan = guards->plan;
     faults_arm(guards->plan); /* the first stacks are guarded before the main function */
     require(faults_run_once(&c) == 0);
-    require(guards->in_use == WEFT__GUARD_AUTO || weft__stack_guard_in_use() == guards->in_use);
+    require(guards->in_use == WEFT__GUARD_AUTO || weft__guard_in_use() == guards->in_use);
     faults_over();
     for (int i = 0; i < 2; i++)
         require(faults_run_once(&c) == 0);

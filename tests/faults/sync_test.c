@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sync_test.c - maps, contexts, scopes and goroutine-local values, with each call that may fail refused in turn: -ENOMEM or -EAGAIN and
- * nothing done, or the whole of it. What documents that it takes no memory - mutexes, rwmutexes, conds, semaphores, wait groups,
+ * sync_test.c - maps, contexts, scopes, goroutine-local values and pools, with each call that may fail refused in turn: -ENOMEM or -EAGAIN
+ * and nothing done, or the whole of it. What documents that it takes no memory - mutexes, rwmutexes, conds, semaphores, wait groups,
  * onces, weft_recover - works where there is none.
  *
  * test-wrap: malloc aligned_alloc free mmap munmap madvise mprotect pthread_create open clock_gettime clock_nanosleep syscall
@@ -14,6 +14,7 @@
 #include <weft/go.h>
 #include <weft/local.h>
 #include <weft/map.h>
+#include <weft/pool.h>
 #include <weft/recover.h>
 #include <weft/rwmutex.h>
 #include <weft/scope.h>
@@ -280,6 +281,59 @@ static int local_app(int argc, char **argv)
     return 0;
 }
 
+/* ---- pools ---- */
+
+static weft_pool pool;
+static atomic_int pool_made, pool_dropped;
+
+static void *make_pooled(void *arg)
+{
+    (void)arg;
+    void *object = malloc(48);
+    atomic_fetch_add(&pool_made, object != NULL);
+    return object;
+}
+static void drop_pooled(void *object, void *arg)
+{
+    (void)arg;
+    free(object);
+    atomic_fetch_add(&pool_dropped, 1);
+}
+
+/* A put that has no memory for the ring, or what the rings hang on, destroys the object. */
+static void use_pool(bool in_section)
+{
+    void *objects[3];
+    for (int i = 0; i < 3; i++)
+        (void)faults_made(objects[i] = weft_pool_get(&pool));
+    weft_yield();
+    if (in_section)
+        weft_blocking_begin();
+    for (int i = 0; i < 3; i++)
+        weft_pool_put(&pool, objects[i]);
+    if (in_section)
+        weft_blocking_end();
+}
+
+static int pool_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    weft_waitgroup wg = {0};
+    pool = (weft_pool)WEFT_POOL_INIT(make_pooled, drop_pooled);
+    atomic_store(&pool_made, 0);
+    atomic_store(&pool_dropped, 0);
+    faults_now();
+    for (int i = 0; i < 4; i++)
+        (void)faults_done(weft_waitgroup_go(&wg, use_pool, i % 2 == 1));
+    use_pool(false);
+    use_pool(true);
+    weft_waitgroup_wait(&wg);
+    (void)faults_done(atomic_load(&pool_dropped) == 0 ? 0 : -ENOMEM);
+    (void)weft_pool_clear(&pool);
+    require(atomic_load(&pool_made) == atomic_load(&pool_dropped));
+    return 0;
+}
+
 #define APP(app_, ...)                                                                                                 \
     {.name = #app_ ", memory", .app = app_, .kinds = FAULTS_MEMORY, .processors = 1, .silent = true},                  \
         {.name = #app_ ", anything", .app = app_, .kinds = FAULTS_ANY, .processors = 2, .silent = true},               \
@@ -289,7 +343,7 @@ static int local_app(int argc, char **argv)
 
 static const struct faults_case cases[] = {
     APP(map_app),      APP(ordered_app), APP(completed_app), APP(tree_app),
-    APP(deadline_app), APP(scope_app),   APP(local_app),
+    APP(deadline_app), APP(scope_app),   APP(local_app),     APP(pool_app),
 };
 
 START_TEST(every_call_fails)

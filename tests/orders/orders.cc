@@ -460,6 +460,13 @@ void orders_watch(void)
     watching = true;
 }
 
+/* What was stored is in memory, too: files that are compiled without points.h find the newest there. */
+static void mirror(void *p, size_t size, const shadow &object)
+{
+    uint64_t value = object.newest();
+    memcpy(p, &value, size);
+}
+
 uint64_t orders_load(void *p, size_t size, orders_memory_order order, const char *file, int line)
 {
     uint64_t value = 0;
@@ -478,7 +485,9 @@ void orders_store(void *p, size_t size, uint64_t value, orders_memory_order orde
     }
     rl::ctx().sched();
     rl::preemption_disabler alone(rl::ctx());
-    find(p, size, file, line).store(value, order_of(order), rl::debug_info("", file, (unsigned)line));
+    shadow &object = find(p, size, file, line);
+    object.store(value, order_of(order), rl::debug_info("", file, (unsigned)line));
+    mirror(p, size, object);
     if (current->stores != nullptr)
         current->stores(p);
 }
@@ -496,7 +505,12 @@ uint64_t orders_change(void *p, size_t size, orders_kind kind, uint64_t operand,
         memcpy(p, &after, size);
         return before;
     }
-    return find(p, size, file, line).change(kind, operand, order_of(order), rl::debug_info("", file, (unsigned)line));
+    rl::ctx().sched();
+    rl::preemption_disabler alone(rl::ctx());
+    shadow &object = find(p, size, file, line);
+    uint64_t before = object.change(kind, operand, order_of(order), rl::debug_info("", file, (unsigned)line));
+    mirror(p, size, object);
+    return before;
 }
 
 bool orders_cas(void *p, size_t size, uint64_t *expected, uint64_t wanted, orders_memory_order order,
@@ -511,8 +525,10 @@ bool orders_cas(void *p, size_t size, uint64_t *expected, uint64_t wanted, order
     shadow &object = find(p, size, file, line);
     if (current->takes != nullptr && object.newest() == *expected)
         current->takes(p, *expected, wanted);
-    return object.cas(*expected, wanted, order_of(order), order_of(otherwise),
-                      rl::debug_info("", file, (unsigned)line));
+    bool done =
+        object.cas(*expected, wanted, order_of(order), order_of(otherwise), rl::debug_info("", file, (unsigned)line));
+    mirror(p, size, object);
+    return done;
 }
 
 /* The internal lock's slow path (points.h). */

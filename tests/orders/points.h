@@ -7,7 +7,7 @@
  *   a compiler's fence    what it is together with weft__port_barrier on the other side
  *   chan: park and ready  the commit step, then a wait for the flag that ready sets; a panic ends what orders_panics has called
  *   sched: the machine    that of Relacy's thread; a switch is told to the test (orders_switch), and returns at once; all goroutines
- *                         are those that the test has
+ *                         are those that the test has; there is no watchdog
  *   waiting, the clock    one pause; time stands still; above sched it goes on by chance (orders_now)
  *   deferred calls        made when their scope ends
  *
@@ -126,6 +126,7 @@
 #define weft__machine() orders_machine()
 #define weft__arch_switch(from, to, m) orders_switch((from), (to), (m))
 #define weft__stack_each(fn, arg) orders_each(fn, arg)
+#define weft__watchdog_wake() ((void)0)
 #else
 #define weft__self() orders_task()
 #define weft__park(self, reason, object, commit, arg)                                                                  \
