@@ -44,6 +44,13 @@ bool weft__gate_is_closed(void)
     return weft__load_acquire(&gate.closed) != 0; /* pairs with weft__world_hold and weft__world_release */
 }
 
+/* relaxed: the closer wants to see the contexts that the machine has saved. Those were published by the NULL of finish_switch, whose
+ * release sequence a later store of the same thread goes on with. */
+void weft__gate_turn_back(struct machine *m)
+{
+    weft__store_relaxed(&m->commit, NULL);
+}
+
 void weft__gate_pass(struct machine *m)
 {
     for (;;) {
@@ -51,7 +58,7 @@ void weft__gate_pass(struct machine *m)
         weft__fence_compiler();
         if (WEFT__LIKELY(!weft__gate_is_closed()))
             return;
-        weft__store_release(&m->commit, NULL); /* pairs with are_settled */
+        weft__gate_turn_back(m);
         weft__port_futex_wait((uint32_t *)&gate.closed, 1, -1);
     }
 }
@@ -74,8 +81,7 @@ static bool are_settled(void)
     bool settled = true;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     for (struct machine *m = weft__rt.machines; m != NULL && settled; m = m->next)
-        settled =
-            weft__load_acquire(&m->commit) == NULL; /* pairs with finish_switch and gate_pass: the context is saved */
+        settled = weft__load_acquire(&m->commit) == NULL; /* pairs with finish_switch: the context is saved */
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     return settled;
 }

@@ -197,10 +197,12 @@ void weft__resume_from_loop(struct machine *m, runnable r)
     bool extras = has_extras();
     if (extras && (weft__locked_elsewhere(m, r) || weft__migrated(m, r)))
         return;
-    struct goroutine *g = take(m, r); /* first: what has been announced at the gate takes place */
-    if (g == NULL)
-        return;
     weft__gate_pass(m);
+    struct goroutine *g = take(m, r); /* behind the gate: a report may still look at who had the stack before */
+    if (g == NULL) {
+        weft__gate_turn_back(m);
+        return;
+    }
     weft__store_release(&m->away, true); /* pairs with the end of a run, which need not wait for it from here on */
     if (extras) {
         g->task.ran_on = m->number;

@@ -273,9 +273,10 @@ void weft__watchdog_wake(void);
 /* gate.c */
 void weft__commit_nothing(void *arg);
 bool weft__gate_is_closed(void);
-void weft__gate_pass(struct machine *m);   /* the loop is about to resume a goroutine: announces that, may wait */
-void weft__gate_mark(struct processor *p); /* under runtime.lock */
-void weft__gate_own(void);                 /* the world is not held until disown */
+void weft__gate_pass(struct machine *m);      /* the loop is about to resume a goroutine: announces that, may wait */
+void weft__gate_turn_back(struct machine *m); /* nobody is resumed after all */
+void weft__gate_mark(struct processor *p);    /* under runtime.lock */
+void weft__gate_own(void);                    /* the world is not held until disown */
 void weft__gate_disown(void);
 
 /* thread.c */
