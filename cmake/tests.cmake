@@ -134,21 +134,26 @@ if(CHECK_FOUND AND NOT CMAKE_CROSSCOMPILING AND NOT WEFT_SANITIZE AND NOT CMAKE_
         enable_language(CXX)
         set(ordered_chan src/chan/chan.c)
         set(ordered_sched src/sched/park.c src/sched/gate.c src/sched/schedule.c src/sched/wake.c src/sched/machine.c)
-        foreach(room IN ITEMS chan sched)
+        set(ordered_sync src/sync/mutex.c src/sync/once.c src/sync/waitgroup.c src/sync/crowd.c src/sync/semaphore.c src/sync/rwmutex.c
+                         src/sync/cond.c src/sync/cancel.c src/sync/context.c)
+        foreach(room IN ITEMS chan sched sync)
             add_library(weft_ordered_${room} OBJECT ${ordered_${room}})
             weft_library_options(weft_ordered_${room})
             target_include_directories(weft_ordered_${room} PRIVATE ${PROJECT_SOURCE_DIR}/tests/orders)
             target_compile_options(weft_ordered_${room} PRIVATE -include ${PROJECT_SOURCE_DIR}/tests/orders/points.h)
         endforeach()
         target_compile_definitions(weft_ordered_sched PRIVATE ORDERS_SCHED)
+        # Each access to memory calls tests/orders/watch.c, which has the names that ThreadSanitizer's library has.
+        target_compile_options(weft_ordered_sync PRIVATE -fsanitize=thread)
         list(JOIN ordered_chan "|" ordered_chan)
         list(JOIN ordered_sched "|" ordered_sched)
+        list(JOIN ordered_sync "|" ordered_sync)
         add_library(weft_relacy OBJECT tests/orders/orders.cc) # sees nothing of src: <debug/debug.h> is libstdc++'s there
         target_include_directories(weft_relacy SYSTEM PRIVATE ${RELACY})
         target_compile_options(weft_relacy PRIVATE -O2 -w) # Relacy's headers
-        add_library(weft_orders STATIC tests/orders/tasks.c $<TARGET_OBJECTS:weft_relacy> $<TARGET_OBJECTS:weft_ordered_chan>
-                    $<TARGET_OBJECTS:weft_ordered_sched>
-                    "$<FILTER:$<TARGET_OBJECTS:weft_static>,EXCLUDE,/(${ordered_chan}|${ordered_sched})[.]o>")
+        add_library(weft_orders STATIC tests/orders/tasks.c tests/orders/watch.c $<TARGET_OBJECTS:weft_relacy> $<TARGET_OBJECTS:weft_ordered_chan>
+                    $<TARGET_OBJECTS:weft_ordered_sched> $<TARGET_OBJECTS:weft_ordered_sync>
+                    "$<FILTER:$<TARGET_OBJECTS:weft_static>,EXCLUDE,/(${ordered_chan}|${ordered_sched}|${ordered_sync})[.]o>")
         weft_library_options(weft_orders)
         target_include_directories(weft_orders PRIVATE ${PROJECT_SOURCE_DIR}/tests/orders)
         target_link_libraries(weft_orders INTERFACE stdc++)

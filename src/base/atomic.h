@@ -5,7 +5,7 @@
  *   weft__load_relaxed  weft__load_acquire  weft__load_seq
  *   weft__store_relaxed weft__store_release weft__store_seq
  *   weft__exchange_acquire/_release/_acq_rel/_seq
- *   weft__add_relaxed/_acquire/_release/_acq_rel/_seq (return the value before)  weft__or_release/_acq_rel  weft__and_acquire/_release
+ *   weft__add_relaxed/_acquire/_release/_acq_rel/_seq (return the value before)  weft__or_release/_acq_rel  weft__and_relaxed/_acquire/_release
  *   weft__cas_acquire/_release/_acq_rel/_seq/_relaxed (true if exchanged; *expected is updated if not)
  *   weft__fence_seq, weft__fence_compiler (the other side makes it a fence for both: weft__port_barrier)
  *
@@ -37,6 +37,7 @@
 #define weft__add_seq(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define weft__or_release(p, v) atomic_fetch_or_explicit((p), (v), memory_order_release)
 #define weft__or_acq_rel(p, v) atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
+#define weft__and_relaxed(p, v) atomic_fetch_and_explicit((p), (v), memory_order_relaxed)
 #define weft__and_acquire(p, v) atomic_fetch_and_explicit((p), (v), memory_order_acquire)
 #define weft__and_release(p, v) atomic_fetch_and_explicit((p), (v), memory_order_release)
 #define weft__cas_relaxed(p, e, v)                                                                                     \

@@ -43,8 +43,9 @@ static void close_gap(struct weft__crowd *crowd, struct weft__crowd_waiter *prev
 /* The waiter has been cancelled. */
 static void leave(struct weft__crowd *crowd, struct weft__crowd_waiter *waiter)
 {
-    /* acq_rel: pairs with the releaser's exchange; one that has dropped the waiter has done with it. */
-    if (weft__exchange_acq_rel(&waiter->stage, WEFT__CROWD_LEAVING) == WEFT__CROWD_DROPPED)
+    /* acquire: pairs with the releaser's exchange; one that has dropped the waiter has done with it. The releaser takes nothing from
+     * here: BUSY is what orders the rest. */
+    if (weft__exchange_acquire(&waiter->stage, WEFT__CROWD_LEAVING) == WEFT__CROWD_DROPPED)
         return;
     take_busy(crowd);
     close_gap(crowd, waiter->previous, waiter->next);
@@ -88,10 +89,10 @@ static bool take_all(struct weft__crowd *crowd, struct weft__crowd_waiter **chai
         if (WEFT__LIKELY(waiter->claim == NULL) || weft__claim_try(waiter->claim, 1)) {
             waiter->next = *chain;
             *chain = waiter;
-        } else if (!weft__cas_acq_rel(&waiter->stage, &stage, WEFT__CROWD_DROPPED)) {
+        } else if (!weft__cas_release(&waiter->stage, &stage, WEFT__CROWD_DROPPED)) {
             all = false; /* it takes itself off, under BUSY */
             continue;
-        } /* else it is gone. acq_rel: pairs with leave's exchange */
+        } /* else it is gone. release: pairs with leave's exchange */
         close_gap(crowd, previous, next);
     }
     return all;

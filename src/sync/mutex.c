@@ -182,8 +182,10 @@ static __attribute__((noinline)) int lock_slow(struct mutex *mutex, const struct
         /* Awake: as the owner, or to compete. From here on the mutex is alive because this goroutine is still to have it. */
         bool long_wait = weft__now() - since > STARVE;
         if (waiter.is_owner) {
-            if (!long_wait)                                  /* the mode ends; in vain if the last waiter ended it, */
-                weft__and_release(&mutex->state, ~STARVING); /* or another one sets it anew, which does so again */
+            /* The mode ends; in vain if the last waiter ended it, or another one sets it anew, which does so again. relaxed: what
+             * this owner does is for unlock to release, and what others have released stays so, as this is an exchange. */
+            if (!long_wait)
+                weft__and_relaxed(&mutex->state, ~STARVING);
             return 0;
         }
         waiter.has_waited = awake = true;

@@ -40,8 +40,8 @@ static void complete(void *arg)
 {
     struct weft__crowd *crowd = arg;
     weft__race_release(crowd);
-    /* release: pairs with the load that finds DONE: fn happens before every return. acquire: for the release of the crowd. */
-    uint64_t before = weft__add_acq_rel(&crowd->word, DONE - RUNNING);
+    /* release: pairs with the load that finds DONE: fn happens before every return. The release of the crowd acquires what it needs. */
+    uint64_t before = weft__add_release(&crowd->word, DONE - RUNNING);
     if ((before & WEFT__CROWD_WAITED) != 0)
         weft__crowd_release(crowd);
 }

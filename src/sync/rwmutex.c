@@ -477,7 +477,7 @@ static __attribute__((noinline)) int lock_slow(struct rwmutex *rwmutex, struct w
         bool long_wait = weft__now() - since > STARVE;
         if (writer.is_owner) {
             if (!long_wait) /* the mode ends, as in mutex.c */
-                weft__and_release(&rwmutex->state, ~STARVING);
+                weft__and_relaxed(&rwmutex->state, ~STARVING);
             return 0;
         }
         writer.has_waited = awake = true;

@@ -9,7 +9,8 @@
  *             add's last touch is its exchange, or that of the release; see crowd.h.
  * Misuse:     looked for where it can be seen without touching the object later than that (W-02): a counter below zero; an
  *             increase from zero while the waiters are not released yet; and, by a waiter that was alone (else another one
- *             may have freed the object), an increase before its wait has returned.
+ *             may have freed the object), an increase before its wait has returned. So a wait that begins when others have been
+ *             let go already, and finds zero, gives no right to free it beside one that was alone, which may still look.
  * Callers:    goroutines and threads; not signal handlers.
  * Source:     the rules of Go's sync.WaitGroup. */
 #include <stdio.h>
@@ -47,7 +48,8 @@ static __attribute__((cold, noinline)) void misused(struct weft__crowd *crowd, i
     int64_t counter = (int64_t)counter_of(before) + delta;
     if (counter >= 0 && counter <= INT32_MAX)
         weft__panic("wait group misuse: add called concurrently with wait");
-    uint64_t now = weft__add_acq_rel(&crowd->word, (uint64_t) - (int64_t)delta * ONE); /* as in add */
+    /* relaxed: add has released what came before, and this continues its release sequence. */
+    uint64_t now = weft__add_relaxed(&crowd->word, (uint64_t) - (int64_t)delta * ONE);
     bool came = (now & WEFT__CROWD_WAITED) != 0 && (before & WEFT__CROWD_WAITED) == 0;
     if (came && (int64_t)counter_of(now) - delta == 0)
         weft__crowd_release(crowd);
@@ -61,9 +63,9 @@ static inline void add(weft_waitgroup *wg, int delta)
     struct weft__crowd *crowd = (struct weft__crowd *)wg;
     if (delta < 0)
         weft__race_release(wg);
-    /* acq_rel: what came before each done happens before the return of the wait that the last of them ends (W-01): they are
-     * one release sequence, which release and wait acquire. */
-    uint64_t before = weft__add_acq_rel(&crowd->word, (uint64_t)(int64_t)delta * ONE);
+    /* release: what came before each done happens before the return of the wait that the last of them ends (W-01): the word is only
+     * ever exchanged, so they are one release sequence, which the release of the crowd and wait acquire. */
+    uint64_t before = weft__add_release(&crowd->word, (uint64_t)(int64_t)delta * ONE);
     int64_t counter = (int64_t)counter_of(before) + delta;
     bool waited = (before & WEFT__CROWD_WAITED) != 0;
     bool from_zero_while_waited = waited && counter_of(before) == 0 && delta > 0;

@@ -94,6 +94,7 @@ static inline bool explore_wrote_if(bool written)
 #undef weft__add_seq
 #undef weft__or_release
 #undef weft__or_acq_rel
+#undef weft__and_relaxed
 #undef weft__and_acquire
 #undef weft__and_release
 #undef weft__cas_relaxed
@@ -118,6 +119,7 @@ static inline bool explore_wrote_if(bool written)
 #define weft__add_seq EXPLORE_ADD
 #define weft__or_release(p, v) EXPLORE_CHANGE(atomic_fetch_or, p, v)
 #define weft__or_acq_rel(p, v) EXPLORE_CHANGE(atomic_fetch_or, p, v)
+#define weft__and_relaxed(p, v) EXPLORE_CHANGE(atomic_fetch_and, p, v)
 #define weft__and_acquire(p, v) EXPLORE_CHANGE(atomic_fetch_and, p, v)
 #define weft__and_release(p, v) EXPLORE_CHANGE(atomic_fetch_and, p, v)
 #define weft__cas_relaxed EXPLORE_CAS

@@ -15,6 +15,7 @@ ORDERED = re.compile(r'\bweft__(load|store|exchange|add|or|and|cas)_(acquire|rel
 FENCE = re.compile(r'\bweft__(fence_seq|fence_compiler|port_barrier)\(')
 TAKE = re.compile(r'(?<![\w.>])(weft__lock_take|weft__lock_try|weft__chan_lock|lock)\(')
 LEAVE = re.compile(r'(?<![\w.>])(weft__lock_leave|weft__chan_unlock|unlock)\(')
+ATTRIBUTE = re.compile(r'__attribute__\(\((?:[^()]|\([^()]*\))*\)\) ?')
 DEFINITION = re.compile(r'^(?![#/ }\t*])[^;={]*?\b(\w+)\s*\([^;]*$')
 
 # What is weaker than an order, weakest first: if that is not seen, the others cannot be.
@@ -33,7 +34,7 @@ WEAKER_CHANGE = {'acquire': ['relaxed'], 'release': ['relaxed'], 'acq_rel': ['re
 MORE_ORDERS = '\n'.join(
     f'#define weft__{name}_{order}(p, v) atomic_{function}_explicit((p), (v), memory_order_{order})'
     for name, function, orders in (
-        ('exchange', 'exchange', ['relaxed']), ('or', 'fetch_or', ['relaxed', 'acquire']), ('and', 'fetch_and', ['relaxed']))
+        ('exchange', 'exchange', ['relaxed']), ('or', 'fetch_or', ['relaxed', 'acquire']))
     for order in orders) + '\n'
 
 
@@ -100,9 +101,9 @@ def mutants_of(file, text):
     lines = code.split('\n')
     functions, function = [], '-'
     for line in lines:
-        defined = DEFINITION.match(line)
+        defined = DEFINITION.match(ATTRIBUTE.sub('', line))
         if defined and not line.startswith('typedef'):
-            function = defined.group(1) if defined.group(1) != '__attribute__' else line.split('(')[-2].split()[-1].lstrip('*')
+            function = defined.group(1)
         functions.append(function)
     matches = sorted((m for pattern in (ORDERED, FENCE, TAKE, LEAVE) for m in pattern.finditer(code)),
                      key=lambda m: m.start())

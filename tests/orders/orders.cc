@@ -26,6 +26,7 @@ namespace
 const orders_test *current;
 bool setting_up; /* what is not registered yet is plain memory, which is read when it is */
 bool touching;   /* and is registered when it is touched */
+bool watching;   /* memory, too (orders_watch) */
 
 rl::memory_order order_of(orders_memory_order order)
 {
@@ -133,10 +134,12 @@ public:
 };
 
 /* Open addressing; emptied by and by in each iteration, where Relacy wants its objects ended. */
-const size_t TABLE = 1024;
+const size_t TABLE = 4096;
 struct entry {
     void *p;
-    shadow *object;
+    shadow *object;       /* nullptr: only memory that is watched */
+    rl::var_data *memory; /* who has accessed it, and when; nullptr: it is not watched, or nobody has */
+    bool is_gone;
     alignas(
         16) unsigned char room[sizeof(atomic_shadow<uint64_t>) > sizeof(plain_shadow) ? sizeof(atomic_shadow<uint64_t>)
                                                                                       : sizeof(plain_shadow)];
@@ -145,7 +148,7 @@ size_t used[TABLE], use;
 
 entry &slot_of(void *p)
 {
-    size_t at = ((uintptr_t)p >> 2) * UINT64_C(0x9e3779b97f4a7c15) >> 54;
+    size_t at = ((uintptr_t)p >> 2) * UINT64_C(0x9e3779b97f4a7c15) >> 52;
     while (table[at].p != nullptr && table[at].p != p)
         at = (at + 1) % TABLE;
     return table[at];
@@ -159,6 +162,9 @@ entry &register_slot(void *p)
         abort();
     }
     e.p = p;
+    e.object = nullptr;
+    e.memory = nullptr;
+    e.is_gone = false;
     used[use++] = (size_t)(&e - table);
     return e;
 }
@@ -172,14 +178,78 @@ bool is_memory(void *p, size_t size)
     return !touching;
 }
 
-shadow &find(void *p, const char *file, int line)
+/* Where an access was made: in the test or by the macros of points.h, or by what the compiler has put in (addr2line -e). */
+struct place {
+    const char *file;
+    int line;
+    void *pc;
+};
+
+extern "C" char __executable_start;
+
+void complain(const char *what, rl::test_result_e result, const place &at)
 {
-    entry &e = slot_of(p);
-    if (e.p == nullptr) {
+    static char text[100];
+    if (at.file == nullptr)
+        snprintf(text, sizeof text, "%#zx", (size_t)((char *)at.pc - &__executable_start));
+    rl::ctx().fail_test(what, result, rl::debug_info("", at.file != nullptr ? at.file : text, (unsigned)at.line));
+}
+
+/* An access to memory that is watched. An atomic operation is a read of it: what frees or reuses the memory is a write, which has to
+ * come after all of them, in the order that the program has made. */
+void access(entry &e, bool writes, const place &at)
+{
+    rl::context &c = rl::ctx();
+    if (e.is_gone)
+        complain("what is gone is touched", rl::test_result_access_to_freed_memory, at);
+    if (e.memory == nullptr)
+        e.memory = c.var_ctor(); /* as if all that was before the threads had written it */
+    if (!(writes ? e.memory->store(*c.threadx_) : e.memory->load(*c.threadx_)))
+        complain("data race", rl::test_result_data_race, at);
+}
+
+const size_t GRANULE = 4; /* bytes of plain memory that are watched as one */
+
+void access_plain(void *p, size_t size, bool writes, const place &at)
+{
+    if (current == nullptr || setting_up || !watching)
+        return;
+    uintptr_t from = (uintptr_t)p & ~(GRANULE - 1), end = (uintptr_t)p + size;
+    for (; from < end; from += GRANULE) {
+        entry *e = &slot_of((void *)from);
+        if (e->p == nullptr)
+            e = &register_slot((void *)from);
+        access(*e, writes, at);
+        if (writes && e->object != nullptr) { /* it was atomic; a frame has something else there now, or begins anew */
+            e->object->~shadow();
+            e->object = nullptr;
+        }
+    }
+}
+
+void make_atomic(entry &e, size_t size);
+
+shadow &find(void *p, size_t size, const char *file, int line)
+{
+    entry *e = &slot_of(p);
+    if (e->p == nullptr && watching)
+        e = &register_slot(p);
+    if (e->p == nullptr) {
         fprintf(stderr, "%s:%d: %p is not registered (orders_atomic, orders_plain)\n", file, line, p);
         abort();
     }
-    return *e.object;
+    if (watching)
+        access(*e, false, {file, line, nullptr});
+    if (e->object == nullptr) {
+        /* In a frame, which was initialised as plain memory: that is watched, so its value is one that everybody has seen. Relacy would
+         * have it from whoever uses it first. */
+        rl::preemption_disabler alone(rl::ctx());
+        rl::timestamp_t &own = rl::ctx().threadx_->own_acq_rel_order_, now = own;
+        own = (rl::timestamp_t)-1; /* the store is at 0 */
+        make_atomic(*e, size);
+        own = now;
+    }
+    return *e->object;
 }
 
 /* The two sides of a barrier that the kernel makes for one of them: the light side orders nothing among its own kind. */
@@ -195,8 +265,10 @@ void forget(bool end)
 {
     for (; use > 0; use--) {
         entry &e = table[used[use - 1]];
-        if (end)
+        if (end && e.object != nullptr)
             e.object->~shadow();
+        if (end && e.memory != nullptr)
+            rl::ctx().var_dtor(e.memory);
         e.p = nullptr;
     }
 }
@@ -208,6 +280,7 @@ template <int threads> struct suite : rl::test_suite<suite<threads>, threads> {
         alignas(16) static unsigned char room[sizeof(barriers)];
         barrier = ::new (static_cast<void *>(room)) barriers();
         setting_up = true;
+        watching = false;
         current->before();
         setting_up = false;
     }
@@ -263,20 +336,29 @@ const char *orders_explore(const orders_test *test, unsigned iterations)
     return what;
 }
 
-void orders_atomic(void *p, size_t size)
+namespace
 {
-    entry &e = register_slot(p);
+
+void make_atomic(entry &e, size_t size)
+{
     switch (size) {
     case 1:
-        e.object = ::new (static_cast<void *>(e.room)) atomic_shadow<uint8_t>(*(uint8_t *)p);
+        e.object = ::new (static_cast<void *>(e.room)) atomic_shadow<uint8_t>(*(uint8_t *)e.p);
         break;
     case 4:
-        e.object = ::new (static_cast<void *>(e.room)) atomic_shadow<uint32_t>(*(uint32_t *)p);
+        e.object = ::new (static_cast<void *>(e.room)) atomic_shadow<uint32_t>(*(uint32_t *)e.p);
         break;
     default:
-        e.object = ::new (static_cast<void *>(e.room)) atomic_shadow<uint64_t>(*(uint64_t *)p);
+        e.object = ::new (static_cast<void *>(e.room)) atomic_shadow<uint64_t>(*(uint64_t *)e.p);
         break;
     }
+}
+
+} // namespace
+
+void orders_atomic(void *p, size_t size)
+{
+    make_atomic(register_slot(p), size);
 }
 
 void orders_atomics(void *p, size_t size, int count)
@@ -292,6 +374,8 @@ void orders_touch(bool on)
 
 void orders_plain(void *p)
 {
+    if (watching)
+        return;
     entry &e = register_slot(p);
     e.object = ::new (static_cast<void *>(e.room)) plain_shadow();
 }
@@ -303,12 +387,18 @@ int orders_self(void)
 
 void orders_read(void *p, const char *file, int line)
 {
-    (void)find(p, file, line).load(rl::mo_relaxed, rl::debug_info("", file, (unsigned)line));
+    if (watching)
+        access_plain(p, 1, false, {file, line, nullptr});
+    else
+        (void)find(p, 0, file, line).load(rl::mo_relaxed, rl::debug_info("", file, (unsigned)line));
 }
 
 void orders_write(void *p, const char *file, int line)
 {
-    find(p, file, line).store(0, rl::mo_relaxed, rl::debug_info("", file, (unsigned)line));
+    if (watching)
+        access_plain(p, 1, true, {file, line, nullptr});
+    else
+        find(p, 0, file, line).store(0, rl::mo_relaxed, rl::debug_info("", file, (unsigned)line));
 }
 
 void orders_pause(void)
@@ -333,6 +423,43 @@ unsigned orders_random(unsigned below)
     return rl::rand(below);
 }
 
+void orders_memory(void *p, size_t size, bool writes, void *pc)
+{
+    access_plain(p, size, writes, {nullptr, 0, pc});
+}
+
+static void end_of(uintptr_t from, uintptr_t end, bool for_good)
+{
+    for (size_t i = 0; i < use; i++) {
+        entry &e = table[used[i]];
+        if ((uintptr_t)e.p < from || (uintptr_t)e.p >= end)
+            continue;
+        access(e, true, {__FILE__, __LINE__, nullptr});
+        e.is_gone = for_good;
+        if (!for_good && e.object != nullptr) { /* what was atomic in a frame may be something else in the next one */
+            e.object->~shadow();
+            e.object = nullptr;
+        }
+    }
+}
+
+void orders_gone(void *p, size_t size)
+{
+    end_of((uintptr_t)p, (uintptr_t)p + size, true);
+}
+
+__attribute__((noinline)) void orders_frames_gone(void)
+{
+    const size_t MOST = 60 * 1024; /* a fiber's stack is 64 KiB */
+    uintptr_t end = (uintptr_t)__builtin_frame_address(0) + 2 * sizeof(void *);
+    end_of(end - MOST, end, false); /* new frames come there: who touches the old ones now has nothing that orders it */
+}
+
+void orders_watch(void)
+{
+    watching = true;
+}
+
 /* What was stored is in memory, too: files that are compiled without points.h find the newest there. */
 static void mirror(void *p, size_t size, const shadow &object)
 {
@@ -347,7 +474,7 @@ uint64_t orders_load(void *p, size_t size, orders_memory_order order, const char
         memcpy(&value, p, size);
         return value;
     }
-    return find(p, file, line).load(order_of(order), rl::debug_info("", file, (unsigned)line));
+    return find(p, size, file, line).load(order_of(order), rl::debug_info("", file, (unsigned)line));
 }
 
 void orders_store(void *p, size_t size, uint64_t value, orders_memory_order order, const char *file, int line)
@@ -358,7 +485,7 @@ void orders_store(void *p, size_t size, uint64_t value, orders_memory_order orde
     }
     rl::ctx().sched();
     rl::preemption_disabler alone(rl::ctx());
-    shadow &object = find(p, file, line);
+    shadow &object = find(p, size, file, line);
     object.store(value, order_of(order), rl::debug_info("", file, (unsigned)line));
     mirror(p, size, object);
     if (current->stores != nullptr)
@@ -380,7 +507,7 @@ uint64_t orders_change(void *p, size_t size, orders_kind kind, uint64_t operand,
     }
     rl::ctx().sched();
     rl::preemption_disabler alone(rl::ctx());
-    shadow &object = find(p, file, line);
+    shadow &object = find(p, size, file, line);
     uint64_t before = object.change(kind, operand, order_of(order), rl::debug_info("", file, (unsigned)line));
     mirror(p, size, object);
     return before;
@@ -389,9 +516,13 @@ uint64_t orders_change(void *p, size_t size, orders_kind kind, uint64_t operand,
 bool orders_cas(void *p, size_t size, uint64_t *expected, uint64_t wanted, orders_memory_order order,
                 orders_memory_order otherwise, const char *file, int line)
 {
+    if (is_memory(p, size)) {
+        fprintf(stderr, "%s:%d: an exchange before the threads begin\n", file, line);
+        abort();
+    }
     rl::ctx().sched();
     rl::preemption_disabler alone(rl::ctx());
-    shadow &object = find(p, file, line);
+    shadow &object = find(p, size, file, line);
     if (current->takes != nullptr && object.newest() == *expected)
         current->takes(p, *expected, wanted);
     bool done =

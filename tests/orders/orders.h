@@ -45,6 +45,10 @@ void orders_atomics(void *p, size_t size, int count); /* an array of them */
 void orders_plain(void *p);
 void orders_touch(bool on); /* until it is off again, what is touched is registered as atomic: a file's own */
 
+/* In before: watch all memory that the files under test access, with whatever compiled them for that (cmake/tests.cmake): each plain access
+ * must be ordered with all others. Atomic objects are then registered when they are first used: those in frames. */
+void orders_watch(void);
+
 /* In threads and in after. */
 int orders_self(void);
 void orders_read(void *p, const char *file, int line); /* plain data */
@@ -54,6 +58,11 @@ void orders_require(bool holds, const char *what, const char *file, int line);
 void orders_delay(
     unsigned below); /* let others go first, for some steps: a thread of few steps would not come last by chance */
 unsigned orders_random(unsigned below);
+/* The memory is freed, or put to another use: whatever has been done to it must come before, and nothing may come after. */
+void orders_gone(void *p, size_t size);
+void orders_frames_gone(
+    void); /* the same, of all frames of calls that the caller has made so far; others may come there */
+void orders_memory(void *p, size_t size, bool writes, void *pc); /* what watch.c tells: an access by what it watches */
 
 #define ORDERS_READ(p) orders_read((p), __FILE__, __LINE__)
 #define ORDERS_WRITE(p) orders_write((p), __FILE__, __LINE__)

@@ -8,7 +8,8 @@
  *   chan: park and ready  the commit step, then a wait for the flag that ready sets; a panic ends what orders_panics has called
  *   sched: the machine    that of Relacy's thread; a switch is told to the test (orders_switch), and returns at once; all goroutines
  *                         are those that the test has; there is no watchdog
- *   waiting, the clock    one pause; time stands still
+ *   waiting, the clock    one pause; time stands still; above sched it goes on by chance (orders_now)
+ *   deferred calls        made when their scope ends
  *
  * ORDERS_SCHED: the file is one of the room sched. */
 #ifndef WEFT_ORDERS_POINTS_H
@@ -114,7 +115,10 @@
 #define weft__port_now() ((int64_t)0)
 
 #include "base/lock.h"
+#include "sync/spin.h"
 #include "tasks.h"
+
+#include <weft/defer.h>
 
 #ifdef ORDERS_SCHED
 #include "sched/runtime.h"
@@ -129,6 +133,14 @@
     ((void)(reason), (void)(object), orders_park((self), (commit), (arg)))
 #define weft__ready(task) orders_ready(task)
 #define weft__panic orders_panic
+#define weft__fatal orders_fatal
+#define weft__now() orders_now()
+#define weft__may_spin() (orders_random(2) != 0)
+#define weft__spin_moment() orders_pause()
+#define weft__spin_turn(turns) ((void)(turns), orders_pause())
+#define weft__yield_to_ready() orders_pause()
+#define weft_defer_push(deferred) ((void)(deferred))
+#define weft_defer_run orders_defer_run
 #endif
 
 #endif

@@ -14,8 +14,15 @@ void orders_tasks_begin(void);
 struct weft__task *orders_task(void); /* of the calling thread */
 void orders_park(struct weft__task *self, weft__commit commit, void *arg);
 void orders_ready(struct weft__task *task);
+bool orders_is_parked(
+    int thread); /* it has begun to park, and not gone on since: of the simulation alone, it orders nothing */
+bool orders_has_parked(int thread);                   /* likewise; some time, and has gone on */
 bool orders_panics(void (*fn)(void *arg), void *arg); /* whether fn(arg) has panicked */
 _Noreturn void orders_panic(const char *format, ...);
+_Noreturn void orders_fatal(const char *format, ...);
+struct weft_deferred;
+void orders_defer_run(struct weft_deferred *deferred);
+int64_t orders_now(void); /* a moment later than the last time, or long after it */
 
 /* For sched: the test has them. */
 struct machine;
