@@ -58,6 +58,8 @@ WEFT_API void weft_waitgroup_done(weft_waitgroup *wg);
 
 /** weft_waitgroup_wait - wait until the counter is zero.
  *  Blocks: until then; at once if it is zero. Callable from: goroutines and threads, several at a time.
+ *  Note: Who has waited may free wg as soon as the call has returned. A call that found zero at once gives no right to that while
+ *  others have yet to return from theirs.
  *  Ordering: as for add. Source: Go's WaitGroup.Wait. */
 WEFT_API void weft_waitgroup_wait(weft_waitgroup *wg);
 

@@ -79,7 +79,10 @@ static void *machine_main(void *arg)
     if (hooks != NULL)
         hooks->machine_start();
     for (;;) {
-        runnable r = WEFT__UNLIKELY(m->locked != NULL) ? weft__locked_next(m) : weft__find_runnable(m);
+        runnable r = m->first;
+        m->first = RUNNABLE_NONE;
+        if (r == RUNNABLE_NONE)
+            r = WEFT__UNLIKELY(m->locked != NULL) ? weft__locked_next(m) : weft__find_runnable(m);
         if (r == RUNNABLE_NONE)
             break;
         weft__resume_from_loop(m, r);

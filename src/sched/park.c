@@ -86,6 +86,16 @@ static struct goroutine *take(struct machine *m, runnable r)
     return g;
 }
 
+/* r is next, but its stack would have to be guarded or touched first, which takes the kernel some time: too long for the lock that
+ * the commit step may let go. So that step comes first, in the loop, and r after it. */
+static inline runnable not_yet(struct machine *m, runnable r)
+{
+    if (r == RUNNABLE_NONE || !runnable_is_spawn(r) || weft__stack_is_at_hand(&m->p->stacks))
+        return r;
+    m->first = r;
+    return RUNNABLE_NONE;
+}
+
 /* Leave the running context, whose pointer goes to *from, for to (NULL: the scheduler loop). Returns on its next turn. Without
  * extras, or if there were none when it was called. */
 static inline void switch_to(struct machine *m, void **from, struct goroutine *to)
@@ -135,6 +145,7 @@ static __attribute__((noinline)) void suspend_with_extras(struct machine *m, str
         weft__make_runnable(r);
         r = RUNNABLE_NONE;
     }
+    r = not_yet(m, r);
     switch_with_extras(m, g, r != RUNNABLE_NONE ? take(m, r) : NULL);
 }
 
@@ -142,6 +153,7 @@ static __attribute__((noinline)) void suspend_with_extras(struct machine *m, str
  * its queue. Functions of their own, so that the common way has nothing to keep across a call. */
 static __attribute__((noinline)) void suspend_for(struct machine *m, struct goroutine *g, runnable r)
 {
+    r = not_yet(m, r);
     switch_to(m, &g->task.sp, r != RUNNABLE_NONE ? take(m, r) : NULL);
 }
 

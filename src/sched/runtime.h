@@ -84,6 +84,7 @@ struct machine {
      * under way (gate.c). The owner writes. */
     WEFT__ATOMIC(weft__commit) commit;
     void *commit_arg;
+    runnable first; /* owner only: a spawn record that the loop is to resume before it looks for anything; or NONE */
     uint32_t random;
     uint16_t number;             /* immutable; tells the machines of a moment apart */
     struct goroutine *given;     /* migrate.c: to run first; as p */

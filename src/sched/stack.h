@@ -41,6 +41,12 @@ void weft__stack_cache_init(struct stack_cache *cache);
 int weft__stack_credit_take(struct stack_cache *cache);
 void weft__stack_credit_give(struct stack_cache *cache);
 
+/* Whether weft__stack_take is a matter of some instructions. */
+static inline bool weft__stack_is_at_hand(const struct stack_cache *cache)
+{
+    return cache->first != NULL;
+}
+
 /* A stack for a goroutine that has a credit; NULL only if other processors' caches hold the last ones. */
 struct goroutine *weft__stack_take(struct stack_cache *cache);
 void weft__stack_give(struct stack_cache *cache, struct goroutine *stack);
