@@ -26,6 +26,9 @@ if(WEFT_SANITIZE OR CMAKE_CROSSCOMPILING) # slower: the tests do less (tests/sup
     set(weft_test_timeout 300)
     set(weft_test_environment CK_DEFAULT_TIMEOUT=280 WEFT_TEST_QUICK=1)
 endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Debug") # unoptimised: the optimised builds run all of them
+    list(APPEND weft_test_environment WEFT_ORDERS_ITERATIONS=4000)
+endif()
 if(CMAKE_CROSSCOMPILING)
     string(REPLACE ";" " " emulator "${CMAKE_CROSSCOMPILING_EMULATOR}")
     list(APPEND weft_test_environment "WEFT_TEST_EMULATOR=${emulator}")
