@@ -7,6 +7,7 @@
 
 #include <weft/words.h>
 
+#include "parked.h"
 #include "support.h"
 
 struct tagged {
@@ -64,7 +65,7 @@ static int barging_app(int argc, char **argv)
     chan_send(channel, 1);
     for (int i = 2; i < 10; i++) {
         go(send_number, send_only(channel), i);
-        weft_sleep(WEFT_MILLISECOND * 2); /* it blocks, behind those before it */
+        parked_await_senders((void *)channel, i - 1); /* it blocks, behind those before it */
     }
     for (int i = 0; i < 8; i++) {
         test_check(chan_recv(channel) == i);
@@ -209,7 +210,7 @@ static int misuse_app(int argc, char **argv)
         break;
     case 3:
         go(blocked_sender, send_only(c));
-        weft_sleep(5 * WEFT_MILLISECOND);
+        parked_await_senders((void *)c, 1);
         chan_close(c);
         weft_sleep(WEFT_SECOND);
         break;
@@ -219,7 +220,7 @@ static int misuse_app(int argc, char **argv)
         break;
     case 5:
         go(blocked_sender, send_only(c));
-        weft_sleep(5 * WEFT_MILLISECOND);
+        parked_await_senders((void *)c, 1);
         chan_free(c);
         break;
     }

@@ -12,6 +12,7 @@
 #include <weft/sim.h>
 #include <weft/words.h>
 
+#include "parked.h"
 #include "port/port.h"
 #include "support.h"
 
@@ -52,6 +53,7 @@ static void check_has(const struct test_child *child, const char *const *texts, 
 #define STAY() __asm__ __volatile__("" ::: "memory")
 
 static atomic_bool spinning, done;
+static bool refused; /* the dump gets no barrier */
 static weft_mutex mutex;
 
 static void waits_to_send(send_chan(int) c)
@@ -103,10 +105,11 @@ static int all_app(int argc, char **argv)
     go_with(((struct weft_go_options){.name = "the locker"}), waits_for_mutex);
     go(sleeps);
     go(blocks);
-    weft_sleep(20 * MS);
+    parked_await_dump("\\[(chan send|select|mutex lock|sleep|blocking call)", 5);
     go(spins);
     while (!spinning)
         weft_sleep(1 * MS);
+    without_barrier = refused;
     weft_dump(STDERR_FILENO);
     done = true;
     weft_mutex_unlock(&mutex);
@@ -193,7 +196,7 @@ END_TEST
 
 static int refused_app(int argc, char **argv)
 {
-    without_barrier = true;
+    refused = true;
     return all_app(argc, argv);
 }
 
@@ -226,7 +229,7 @@ static int full_app(int argc, char **argv)
     (void)argc, (void)argv;
     for (int n = 0; n < 32; n++)
         go_with(((struct weft_go_options){.stack_size = 16 << 10}), fills_its_stack, n);
-    weft_sleep(20 * MS);
+    parked_await_dump("\\[sleep\\]", 32);
     weft_dump(STDERR_FILENO);
     return 9;
 }
@@ -469,11 +472,22 @@ static int quit_busy_app(int argc, char **argv)
 {
     (void)argc, (void)argv;
     go(sleeps);
-    weft_sleep(5 * MS);
+    parked_await_dump("\\[sleep\\]", 1);
     quits();
     for (;;)
         STAY();
     return 9;
+}
+
+static void *quits_when_all_sleep(void *unused)
+{
+    sigset_t quit; /* it is for weft_run's thread */
+    sigemptyset(&quit);
+    sigaddset(&quit, SIGQUIT);
+    ck_assert_int_eq(pthread_sigmask(SIG_BLOCK, &quit, NULL), 0);
+    parked_await_dump("\\[sleep\\]", 2);
+    quits();
+    return unused;
 }
 
 static int quit_idle_app(int argc, char **argv)
@@ -481,8 +495,8 @@ static int quit_idle_app(int argc, char **argv)
     (void)argc, (void)argv;
     printf("buffered");
     go(sleeps);
-    weft_sleep(5 * MS);
-    quits();
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, quits_when_all_sleep, NULL), 0);
     weft_sleep(WEFT_HOUR);
     return 9;
 }

@@ -8,6 +8,7 @@
 #include <weft/recover.h>
 #include <weft/words.h>
 
+#include "parked.h"
 #include "support.h"
 
 #define MS WEFT_MILLISECOND
@@ -85,7 +86,7 @@ static int channels_app(int argc, char **argv)
         chan(int) full = chan_make(int, 0);
         weft_waitgroup wg = WEFT_WAITGROUP_INIT;
         weft_waitgroup_go(&wg, panics_parked, parked[i], full);
-        weft_sleep(5 * MS);
+        parked_await_senders((void *)full, 1);
         chan_close(full);
         weft_waitgroup_wait(&wg);
         chan_free(full);
@@ -93,9 +94,7 @@ static int channels_app(int argc, char **argv)
     /* Freed under a receiver: it is the caller's still. */
     weft_waitgroup wg = WEFT_WAITGROUP_INIT;
     weft_waitgroup_go(&wg, recv_one, recv_only(quiet));
-    while (chan_len(quiet) == 0 && weft_goroutines() > 2)
-        weft_sleep(MS);
-    weft_sleep(20 * MS);
+    parked_await_receivers((void *)quiet, 1);
     contain(frees, (void *)quiet, "free of a channel that goroutines wait on");
     chan_send(quiet, 1);
     weft_waitgroup_wait(&wg);

@@ -96,13 +96,21 @@ static inline runnable not_yet(struct machine *m, runnable r)
     return RUNNABLE_NONE;
 }
 
-/* Leave the running context, whose pointer goes to *from, for to (NULL: the scheduler loop). Returns on its next turn. Without
- * extras, or if there were none when it was called. */
-static inline void switch_to(struct machine *m, void **from, struct goroutine *to)
+/* Who is on the machine when the switch is made; NULL: its loop. */
+static inline void set_running(struct machine *m, struct goroutine *to)
 {
     m->g = to;
     if (to != NULL)
         set_state(to, WEFT__RUNNING);
+    else
+        weft__store_relaxed(&m->away, false); /* published by finish_switch's NULL, for weft__any_at_home */
+}
+
+/* Leave the running context, whose pointer goes to *from, for to (NULL: the scheduler loop). Returns on its next turn. Without
+ * extras, or if there were none when it was called. */
+static inline void switch_to(struct machine *m, void **from, struct goroutine *to)
+{
+    set_running(m, to);
     m = weft__arch_switch(from, to != NULL ? to->task.sp : m->sp, m);
     weft__finish_switch(m);
 }
@@ -111,9 +119,7 @@ static inline void switch_to(struct machine *m, void **from, struct goroutine *t
 static __attribute__((noinline)) void switch_with_extras(struct machine *m, struct goroutine *from,
                                                          struct goroutine *to)
 {
-    m->g = to;
-    if (to != NULL)
-        set_state(to, WEFT__RUNNING);
+    set_running(m, to);
     struct weft__exceptions kept;
     weft__exceptions_leave(m->exceptions, &kept);
     if (weft__tools_active)
@@ -222,15 +228,22 @@ void weft__resume_from_loop(struct machine *m, runnable r)
     } else {
         switch_to(m, &m->sp, g);
     }
-    weft__store_relaxed(&m->away, false); /* who reads it waits on */
 }
 
-bool weft__any_at_home(void)
+/* Only in this order: a machine that goes home is not away any more when its switch is over. */
+static bool is_at_home(struct machine *m)
+{
+    if (weft__load_acquire(&m->commit) != NULL) /* pairs with finish_switch: what came before its NULL */
+        return true;
+    return !weft__load_acquire(&m->away); /* pairs with resume_from_loop: what the loop did before is over */
+}
+
+bool weft__any_at_home(bool lost)
 {
     bool any = false;
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    for (struct machine *m = weft__rt.machines; m != NULL; m = m->next)
-        any |= !weft__load_acquire(&m->away); /* pairs with resume_from_loop: what the loop did before is over */
+    for (struct machine *m = lost ? weft__rt.lost : weft__rt.machines; m != NULL; m = m->next)
+        any |= is_at_home(m);
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     return any;
 }

@@ -3,10 +3,12 @@
  * run.c - the start and the end of a run, and its settings.
  *
  * End: the main function sets stopping and wakes the watchdog, which returns here. Idle machines are woken and end; busy ones
- * end at their next scheduling point. Those in their scheduler loop are waited for, however slow the system is: they use the
- * runtime. After GRACE the ones that are still away (their goroutine is in a blocking call, in a long computation) are given
- * up: they keep their goroutine's stack, their processor and their struct machine until they come back, find ATTENTION_STOP
- * or lost then, and end; what they do meanwhile is for nobody (lost.c). All other goroutines are forgotten: their waiters are unlinked from the channels they wait on
+ * end at their next scheduling point. Those in their scheduler loop, or in the middle of a switch, are waited for, however slow the
+ * system is: they use the runtime. After GRACE the ones that are still away (their goroutine is in a blocking call, in a long
+ * computation) are given up: they keep their goroutine's stack, their processor and their struct machine until they come back,
+ * find ATTENTION_STOP or lost then, and end; what they do meanwhile is for nobody (lost.c). The runtime is taken apart when those who were
+ * given up at the moment when they came back are through with that, too (wait_for_lost). All other goroutines are forgotten: their
+ * waiters are unlinked from the channels they wait on
  * (reason->abandon), their stacks are free again. */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #include "sched/sim.h"
 
 #define GRACE (10 * WEFT_MILLISECOND)
+#define AT_HOME_POLL (100 * WEFT_MICROSECOND)
 #define MAIN_STACK ((size_t)8 << 20)
 
 static int procs_wanted; /* by weft_procs; 0: not said; under the lock */
@@ -183,7 +186,7 @@ static void stop_machines(void)
     uint32_t alive;
     while ((alive = weft__load_relaxed(&weft__rt.machines_alive)) != 0) { /* the lock, next, orders what they did */
         int64_t wait = until - weft__port_now();
-        if (wait <= 0 && !weft__any_at_home())
+        if (wait <= 0 && !weft__any_at_home(false))
             break;
         weft__port_futex_wait((uint32_t *)&weft__rt.machines_alive, alive, wait > 0 ? wait : WEFT_MILLISECOND);
     }
@@ -205,6 +208,16 @@ static bool lose_machines(void)
     }
     weft__rt.machines = NULL;
     return any;
+}
+
+/* A machine that was away a moment ago may be about to suspend its goroutine, and have looked before it was lost. From the barrier on
+ * whoever begins to does see that; those who are in the middle of it, or in the loop, are through before anything is taken apart. */
+static void wait_for_lost(void)
+{
+    (void)weft__port_barrier(); /* where there is none the stores have arrived by the time of the second look */
+    do
+        weft__port_thread_sleep(AT_HOME_POLL);
+    while (weft__any_at_home(true));
 }
 
 static bool abandon(struct goroutine *g, void *arg)
@@ -410,6 +423,8 @@ static int run(const struct weft__sim_settings *sim, int (*app)(int, char **), i
         weft__race_acquire(&weft__rt.result); /* what the main function did, and nobody else */
     }
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    if (machines_lost)
+        wait_for_lost();
     weft__sim_end();
     tear_down(machines_lost, processors);
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);

@@ -13,20 +13,32 @@
 
 #include "support.h"
 
-static atomic_bool slow;
-static atomic_int slept;
+enum { NOWHERE, IN_ITS_LOOP, AMID_A_SWITCH };
+static atomic_int slow;  /* where */
+static atomic_int slept; /* while a run ended */
+static atomic_int runs;  /* that have begun */
 
 int64_t __real_weft__port_now(void);
 int64_t __wrap_weft__port_now(void);
 
-/* A machine looks at the clock for each processor that it would steal from: it is held up there, longer than the end of a run has
- * patience. */
+static int where_is(struct machine *m)
+{
+    if (m == NULL)
+        return NOWHERE;
+    if (m->g == NULL)
+        return IN_ITS_LOOP;
+    return weft__load_relaxed(&m->commit) != NULL ? AMID_A_SWITCH : NOWHERE; /* own variable */
+}
+
+/* A machine looks at the clock for each processor that it would steal from, and now and then while it suspends a goroutine: it is
+ * held up there, longer than the end of a run has patience. */
 int64_t __wrap_weft__port_now(void)
 {
-    const struct machine *m = weft__machine();
-    if (m != NULL && m->g == NULL && slow) {
+    if (slow != NOWHERE && where_is(weft__machine()) == slow) {
+        int run = runs;
         usleep(25000);
-        slept++;
+        test_check(runs == run);
+        slept += weft__load_relaxed(&weft__rt.stopping) != 0; /* a hint */
     }
     return __real_weft__port_now();
 }
@@ -44,28 +56,53 @@ static void comes_and_goes(void)
     }
 }
 
-static int app(int argc, char **argv)
+static void stays(void)
 {
-    (void)argc, (void)argv;
+    for (;;)
+        weft_yield();
+}
+
+static int held_up(int where, void (*fn)(void))
+{
+    slow = NOWHERE;
+    runs++; /* the one before is over */
     for (int i = 0; i < 64; i++)
         test_check(go(has_a_timer) == 0);
     for (int i = 0; i < 8; i++)
-        test_check(go(comes_and_goes) == 0);
+        test_check(go(fn) == 0);
     weft_sleep(2 * WEFT_MILLISECOND);
-    slow = true;
+    slow = where;
     int64_t until = weft_now() + 2 * WEFT_MILLISECOND;
     while (weft_now() < until)
         weft_yield();
     return 0;
 }
 
+static int loop_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return held_up(IN_ITS_LOOP, comes_and_goes);
+}
+
+static int switch_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return held_up(AMID_A_SWITCH, stays);
+}
+
 START_TEST(g02_a_machine_that_looks_for_work_is_waited_for)
 {
     int n = test_iterations(10);
-    for (int i = 0; i < n || slept == 0; i++) {
-        slow = false;
-        test_run(app);
-    }
+    for (int i = 0; i < n || slept == 0; i++)
+        test_run(loop_app);
+}
+END_TEST
+
+START_TEST(g02_a_machine_that_switches_is_waited_for)
+{
+    int n = test_iterations(10);
+    for (int i = 0; i < n || slept == 0; i++)
+        test_run(switch_app);
 }
 END_TEST
 
@@ -106,6 +143,7 @@ int main(void)
     Suite *suite = suite_create("run's end");
     TCase *tests = tcase_create("run's end");
     tcase_add_test(tests, g02_a_machine_that_looks_for_work_is_waited_for);
+    tcase_add_test(tests, g02_a_machine_that_switches_is_waited_for);
     tcase_add_test(tests, g02_questions_beside_the_end);
     suite_add_tcase(suite, tests);
     return test_main(suite);

@@ -183,8 +183,9 @@ void weft__suspend_for(struct machine *m, struct goroutine *g, enum weft__state 
                        runnable r);
 void weft__resume_from_loop(struct machine *m,
                             runnable r); /* scheduler loop: run r, come back when the machine has nothing */
-/* Whether some machine is in its loop, where it uses what the end of the run takes apart, and will notice soon. */
-bool weft__any_at_home(void);
+/* Whether some machine is in its loop or in the middle of a switch, where it uses what the end of the run takes apart, and will
+ * notice soon. lost: of those that are lost. */
+bool weft__any_at_home(bool lost);
 void weft__finish_switch(struct machine *m);
 runnable weft__next_local(struct processor *p); /* run-next or queue; NONE: nothing, or the slow path is wanted */
 void weft__make_runnable(runnable r);

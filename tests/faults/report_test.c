@@ -7,6 +7,7 @@
  * test-wrap: malloc aligned_alloc free mmap munmap madvise mprotect pthread_create open clock_gettime clock_nanosleep syscall
  * test-skip: lto cross (an emulator has frames and signals of its own) */
 #include "loop.h"
+#include "parked.h"
 
 #include <sys/resource.h>
 
@@ -33,7 +34,7 @@ static void wait_for_ever(void)
 static int deadlock(void)
 {
     require(weft_go(wait_for_ever) == 0);
-    weft_sleep(WEFT_MILLISECOND);
+    parked_await_receivers((void *)never, 1);
     lacking();
     wait_for_ever();
     return 0;
@@ -63,7 +64,7 @@ static int fault(void)
 static int dump(void)
 {
     require(weft_go(wait_for_ever) == 0);
-    weft_sleep(WEFT_MILLISECOND);
+    parked_await_receivers((void *)never, 1);
     lacking();
     weft_dump(STDERR_FILENO);
     return 3;
@@ -87,7 +88,7 @@ static int contained(void)
 static int quit(void)
 {
     require(weft_go(wait_for_ever) == 0);
-    weft_sleep(WEFT_MILLISECOND);
+    parked_await_receivers((void *)never, 1);
     lacking();
 
     require(kill(getpid(), SIGQUIT) == 0); /* machines block it: it is for the thread of weft_run */

@@ -17,18 +17,18 @@
  * safety:   the same
  * liveness: every goroutine runs
  *
- * mutant: NO_RECHECK        a machine that has dropped spinning does not look again
- * mutant: RECHECK_EARLY     it looks before it drops spinning
- * mutant: NO_HANDOVER       the last spinning machine that finds work wakes nobody
- * mutant: NO_WATCHDOG       nobody sees to the ring of a machine that does not come back
- * mutant: DEAF              a machine that was taken off the idle list comes back with a second processor
- * mutant: NO_KEEPER         a machine goes to sleep without regard to timers
- * mutant: NO_HURRY          a timer that a thread arms wakes nobody
- * mutant: DEAD_EARLY        a pending timer does not count against deadlock
- * mutant: SPINS_LATE        a machine forgets that it spins when it is in the idle list already: it may be what a waker has just told it
- * mutant: NO_UNDO           a waker that finds no room does not take its count back
- * mutant: UNDO_LATE         it takes it back when it has let go of the lock
- * mutant: NO_WAKE           the injector wakes nobody */
+ * mutant: NO_RECHECK        [liveness inject] a machine that has dropped spinning does not look again
+ * mutant: RECHECK_EARLY     [liveness inject] it looks before it drops spinning
+ * mutant: NO_HANDOVER       [liveness inject] the last spinning machine that finds work wakes nobody
+ * mutant: NO_WATCHDOG       [liveness timer] nobody sees to the ring of a machine that does not come back
+ * mutant: DEAF              [safety inject] a machine that was taken off the idle list comes back with a second processor
+ * mutant: NO_KEEPER         [liveness timer] a machine goes to sleep without regard to timers
+ * mutant: NO_HURRY          [liveness timer] a timer that a thread arms wakes nobody
+ * mutant: DEAD_EARLY        [safety timer] a pending timer does not count against deadlock
+ * mutant: SPINS_LATE        [liveness inject] a machine forgets that it spins when it is in the idle list already: it may be what a waker has just told it
+ * mutant: NO_UNDO           [liveness ring] a waker that finds no room does not take its count back
+ * mutant: UNDO_LATE         [liveness ring] it takes it back when it has let go of the lock
+ * mutant: NO_WAKE           [liveness inject] the injector wakes nobody */
 
 #ifdef TIMER
 #define INJECTED 0

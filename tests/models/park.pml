@@ -14,14 +14,14 @@
  * liveness: the goroutine comes to its end, even if the timer never fires
  *
  * mutant: COMMIT_EARLY      the object is unlocked before the context is saved
- * mutant: CHECK_UNLOCKED    the parker looks for a value before it takes the lock: the wake-up falls in between
+ * mutant: CHECK_UNLOCKED    [liveness all] the parker looks for a value before it takes the lock: the wake-up falls in between
  * mutant: NO_CLAIM          the timer readies without winning the claim
  * mutant: ARM_LATE          the object is unlocked before the timer is armed
  * mutant: NO_REMOVE         the goroutine leaves without passing timer_remove
  * mutant: HEAP_FIRST        the timer's heap word is cleared before fire has returned
  * mutant: RESULT_LATE       the waker writes the result after ready
  * mutant: NO_UNLINK         after a time-out the waiter stays listed
- * mutant: NO_READY          a waker that has won the claim forgets to ready */
+ * mutant: NO_READY          [liveness all] a waker that has won the claim forgets to ready */
 
 #ifndef VALUES
 #define VALUES 3

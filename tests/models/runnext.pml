@@ -14,7 +14,7 @@
  * safety:   the same
  * liveness: everything that is readied runs, even if the owner hangs with it in its slot
  *
- * mutant: NO_OPEN           nobody opens the slot of an owner that hangs
+ * mutant: NO_OPEN           [liveness all] nobody opens the slot of an owner that hangs
  * mutant: SLOT_PUT_STORE    the owner replaces the slot's content by a store
  * mutant: SLOT_TAKE_STORE   the slot is emptied by a store
  * mutant: GET_STORE         the owner moves head by a store

@@ -27,22 +27,22 @@
  * liveness: A comes to its end
  *
  * mutant: TWO_STEPS         a waker looks at the claim, then takes it
- * mutant: TRUST_LOOK        the attempt is not checked: a partner that was won elsewhere since the look counts as served
+ * mutant: TRUST_LOOK        [safety meet] the attempt is not checked: a partner that was won elsewhere since the look counts as served
  * mutant: NO_UNLINK         the cases that have lost stay listed
  * mutant: LISTED_EARLY      listed is looked at before the lock is taken
  * mutant: TOUCH_WINNER      the channel of the served case is locked as well
  * mutant: KEEP_REPEATED     the winner leaves its select's other cases in its channel
- * mutant: CASE_ORDER        locks are taken in the order of the cases
- * mutant: LIST_LATE         the locks are let go between the look and the listing
+ * mutant: CASE_ORDER        [safety meet] locks are taken in the order of the cases
+ * mutant: LIST_LATE         [safety meet] the locks are let go between the look and the listing
  * mutant: COMMIT_EARLY      they are let go before the context is saved
- * mutant: FRAME_LATE        unlock_all looks at the select after the last unlock
+ * mutant: FRAME_LATE        [safety meet] unlock_all looks at the select after the last unlock
  * mutant: ARM_EARLY         the timer is armed before the context is saved
  * mutant: ARM_LATE          the timer is armed after the locks are let go
  * mutant: NO_REMOVE         the timer is not removed
  * mutant: RESULT_LATE       the waker hands the value over after ready
- * mutant: MARK_LATE         close marks the channel after it has let the lock go
- * mutant: CLOSE_FORGETS     close leaves the waiters of selects (nobody else waits on this channel)
- * mutant: CHAIN_LATE        close follows its chain through a waiter that it has readied */
+ * mutant: MARK_LATE         [safety meet] close marks the channel after it has let the lock go
+ * mutant: CLOSE_FORGETS     [safety meet] close leaves the waiters of selects (nobody else waits on this channel)
+ * mutant: CHAIN_LATE        [safety meet] close follows its chain through a waiter that it has readied */
 
 #define A 0
 #define B 1

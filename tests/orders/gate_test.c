@@ -209,16 +209,43 @@ static void leave_the_loop(int self)
         weft__store_relaxed(&machines[1].away, true); /* it has never had anything to write */
     } else {
         orders_delay(40);
-        if (!weft__any_at_home())
+        if (!weft__any_at_home(false))
             ORDERS_READ(loop_work);
     }
 }
 
-static void explore(void (*thread)(int), unsigned iterations)
+/* Machine 0 is in the middle of a switch to its loop, machine 1 is away. */
+static void set_up_a_switch(void)
+{
+    set_up();
+    orders_touch(true);
+    while (runq_get(&processors[0].queue) != RUNNABLE_NONE)
+        ;
+    weft__store_relaxed(&machines[0].commit, weft__commit_nothing);
+    for (int i = 0; i < MACHINES; i++)
+        weft__store_relaxed(&machines[i].away, true);
+    orders_touch(false);
+    machines[0].g = &goroutines[0];
+}
+
+static void go_home(int self)
+{
+    if (self == 0)
+        weft__suspend(&machines[0], machines[0].g, WEFT__WAITING, weft__commit_nothing, NULL);
+    else if (self == MACHINES)
+        ORDERS_REQUIRE(weft__any_at_home(false));
+}
+
+static void explore_from(void (*set_up)(void), void (*thread)(int), unsigned iterations)
 {
     const struct orders_test test = {MACHINES + 1, set_up, thread, NULL, NULL, NULL};
     const char *found = orders_explore(&test, iterations);
     ck_assert_msg(found == NULL, "found: %s", found);
+}
+
+static void explore(void (*thread)(int), unsigned iterations)
+{
+    explore_from(set_up, thread, iterations);
 }
 
 START_TEST(what_is_held_can_be_read)
@@ -233,6 +260,12 @@ START_TEST(what_a_loop_did_is_over_when_it_is_left)
 }
 END_TEST
 
+START_TEST(who_goes_home_is_at_home)
+{
+    explore_from(set_up_a_switch, go_home, 20000);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("orders/gate");
@@ -240,6 +273,7 @@ static Suite *suite(void)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, what_is_held_can_be_read);
     tcase_add_test(tests, what_a_loop_did_is_over_when_it_is_left);
+    tcase_add_test(tests, who_goes_home_is_at_home);
     suite_add_tcase(s, tests);
     return s;
 }
