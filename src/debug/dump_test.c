@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dump_test.c - weft_dump and SIGQUIT: what is listed, that the program goes on unharmed, whose signal it is. Catalogue: D-01, G-02,
- * C-13, C-14.
+ * dump_test.c - weft_dump: what is listed, and that the program goes on unharmed. Catalogue: D-01, G-02, C-13, C-14.
  * test-link: -Wl,--wrap=weft__port_barrier */
 #include <dlfcn.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include <weft/sim.h>
 #include <weft/words.h>
 
+#include "dumps.h"
 #include "parked.h"
 #include "port/port.h"
 #include "support.h"
@@ -24,15 +23,6 @@ bool __wrap_weft__port_barrier(void);
 bool __wrap_weft__port_barrier(void)
 {
     return !without_barrier && __real_weft__port_barrier();
-}
-
-static int procs = 2;
-
-static int run_app(void *app)
-{
-    char name[] = "test", *argv[] = {name, NULL};
-    weft_procs(procs);
-    return weft_run((int (*)(int, char **))app, 1, argv);
 }
 
 static bool has_libdw(void)
@@ -49,8 +39,6 @@ static void check_has(const struct test_child *child, const char *const *texts, 
     check_has(child, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
 /* ---- what is listed ---- */
-
-#define STAY() __asm__ __volatile__("" ::: "memory")
 
 static atomic_bool spinning, done;
 static bool refused; /* the dump gets no barrier */
@@ -105,7 +93,7 @@ static int all_app(int argc, char **argv)
     go_with(((struct weft_go_options){.name = "the locker"}), waits_for_mutex);
     go(sleeps);
     go(blocks);
-    parked_await_dump("\\[(chan send|select|mutex lock|sleep|blocking call)", 5);
+    parked_await_goroutines(5);
     go(spins);
     while (!spinning)
         weft_sleep(1 * MS);
@@ -114,25 +102,6 @@ static int all_app(int argc, char **argv)
     done = true;
     weft_mutex_unlock(&mutex);
     return 9;
-}
-
-/* A block: its first line is like header, it has a line like inside. */
-static void check_block(const struct test_child *child, const char *header, const char *inside)
-{
-    const char *at = child->err, *end;
-    for (; (at = strstr(at, "\ngoroutine ")) != NULL; at = end) {
-        end = strstr(at + 1, "\n\n");
-        end = end != NULL ? end + 1 : at + strlen(at);
-        char *block = strndup(at + 1, (size_t)(end - at - 1));
-        char *text = strchr(block, '\n');
-        ck_assert_ptr_nonnull(text);
-        *text++ = 0;
-        bool found = test_matches(block, header) && test_matches(text, inside);
-        free(block);
-        if (found)
-            return;
-    }
-    ck_abort_msg("no goroutine \"%s\" with \"%s\" in: %s", header, inside, child->err);
 }
 
 START_TEST(d01_dump_has_everybody)
@@ -229,7 +198,7 @@ static int full_app(int argc, char **argv)
     (void)argc, (void)argv;
     for (int n = 0; n < 32; n++)
         go_with(((struct weft_go_options){.stack_size = 16 << 10}), fills_its_stack, n);
-    parked_await_dump("\\[sleep\\]", 32);
+    parked_await_goroutines(32);
     weft_dump(STDERR_FILENO);
     return 9;
 }
@@ -460,165 +429,6 @@ START_TEST(d01_dump_of_a_simulated_run)
 }
 END_TEST
 
-/* ---- SIGQUIT ---- */
-
-static void quits(void)
-{
-    kill(getpid(), SIGQUIT);
-}
-
-/* All processors at work, or nobody. */
-static int quit_busy_app(int argc, char **argv)
-{
-    (void)argc, (void)argv;
-    go(sleeps);
-    parked_await_dump("\\[sleep\\]", 1);
-    quits();
-    for (;;)
-        STAY();
-    return 9;
-}
-
-static void *quits_when_all_sleep(void *unused)
-{
-    sigset_t quit; /* it is for weft_run's thread */
-    sigemptyset(&quit);
-    sigaddset(&quit, SIGQUIT);
-    ck_assert_int_eq(pthread_sigmask(SIG_BLOCK, &quit, NULL), 0);
-    parked_await_dump("\\[sleep\\]", 2);
-    quits();
-    return unused;
-}
-
-static int quit_idle_app(int argc, char **argv)
-{
-    (void)argc, (void)argv;
-    printf("buffered");
-    go(sleeps);
-    pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, quits_when_all_sleep, NULL), 0);
-    weft_sleep(WEFT_HOUR);
-    return 9;
-}
-
-START_TEST(d01_quit_dumps_and_ends)
-{
-    signal(SIGQUIT, SIG_DFL);
-    for (procs = 1; procs <= 4; procs *= 2) {
-        struct test_child child = test_child(run_app, (void *)quit_busy_app, 60);
-        test_child_check(child, 2, "^SIGQUIT: quit\n2 goroutines\n");
-        check_block(&child, "\\[running\\]", "on a thread");
-        check_block(&child, "\\[sleep\\]", "created at .* in quit_busy_app");
-        test_child_free(&child);
-        child = test_child(run_app, (void *)quit_idle_app, 60);
-        test_child_check(child, 2, "^SIGQUIT: quit\n2 goroutines\n");
-        check_block(&child, "\"main\" \\[sleep\\]", "the main goroutine");
-        ck_assert_str_eq(child.out, "buffered");
-        test_child_free(&child);
-    }
-}
-END_TEST
-
-static int quit_simulated(void *unused)
-{
-    (void)unused;
-    quits();
-    for (;;)
-        usleep(1000);
-    return 9;
-}
-
-static int quits_in_a_simulation(void *unused)
-{
-    return weft_sim(1, quit_simulated, unused);
-}
-
-START_TEST(d01_quit_in_a_simulated_run)
-{
-    if (TEST_TSAN)
-        return; /* it keeps signals back until the thread makes a call that it knows of */
-    signal(SIGQUIT, SIG_DFL);
-    struct test_child child = test_child(quits_in_a_simulation, NULL, 60);
-    test_child_check(child, 2, "^SIGQUIT: quit\n1 goroutine\nsimulated: weft_sim with seed 1");
-    test_child_free(&child);
-}
-END_TEST
-
-static atomic_int handled;
-
-static void handler(int number)
-{
-    (void)number;
-    handled++;
-}
-
-static int survives_app(int argc, char **argv)
-{
-    (void)argc, (void)argv;
-    quits();
-    weft_sleep(20 * MS);
-    return 9;
-}
-
-static int own_later_app(int argc, char **argv)
-{
-    signal(SIGQUIT, handler);
-    return survives_app(argc, argv);
-}
-
-static int ignores(void *unused)
-{
-    (void)unused;
-    signal(SIGQUIT, SIG_IGN);
-    return run_app((void *)survives_app);
-}
-
-static int handles(void *unused)
-{
-    (void)unused;
-    signal(SIGQUIT, handler);
-    int code = run_app((void *)survives_app);
-    while (handled == 0)
-        usleep(1000);
-    return code;
-}
-
-static int handles_later(void *unused)
-{
-    (void)unused;
-    signal(SIGQUIT, SIG_DFL);
-    int code = run_app((void *)own_later_app);
-    while (handled == 0)
-        usleep(1000);
-    struct sigaction action;
-    sigaction(SIGQUIT, NULL, &action);
-    return action.sa_handler == handler ? code : 1; /* and it stays */
-}
-
-static int after_the_run(void *unused)
-{
-    (void)unused;
-    signal(SIGQUIT, SIG_DFL);
-    if (run_app((void *)short_app) != 0)
-        return 1;
-    quits();
-    return 9;
-}
-
-START_TEST(quit_belongs_to_the_program)
-{
-    static int (*const programs[])(void *) = {ignores, handles, handles_later};
-    for (int i = 0; i < 3; i++) {
-        struct test_child child = test_child(programs[i], NULL, 60);
-        test_child_check(child, 9, "^$");
-        test_child_free(&child);
-    }
-    struct test_child child = test_child(after_the_run, NULL, 60);
-    ck_assert_int_eq(child.signal, SIGQUIT);
-    test_child_free(&child);
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("dump");
@@ -633,9 +443,6 @@ int main(void)
     tcase_add_test(tests, c13_the_world_is_not_held_while_it_is_written);
     tcase_add_test(tests, g02_dump_without_a_run);
     tcase_add_test(tests, d01_dump_of_a_simulated_run);
-    tcase_add_test(tests, d01_quit_dumps_and_ends);
-    tcase_add_test(tests, d01_quit_in_a_simulated_run);
-    tcase_add_test(tests, quit_belongs_to_the_program);
     suite_add_tcase(suite, tests);
     return test_main(suite);
 }
