@@ -6,6 +6,7 @@
  * test-link: -Wl,--wrap=weft__port_now
  * test-label: order
  * test-skip: thread (the goroutines share plain data on one processor; the watchdog may let two of them at work) */
+#include <limits.h>
 #include <pthread.h>
 
 #include <weft/words.h>
@@ -26,7 +27,7 @@ int64_t __wrap_weft__port_now(void)
     return __real_weft__port_now() + weft__load_relaxed(&ahead); /* a clock orders nothing */
 }
 
-/* ---- P-01: what does not fit into the ring goes to the global queue by halves ---- */
+/* ---- P-01: what does not fit into the ring goes to the global queue in batches ---- */
 
 static void counts(int *counter)
 {
@@ -36,7 +37,7 @@ static void counts(int *counter)
 /* One try: spawn without parking. The watchdog may have let somebody else at the queue: then it says so by a false. */
 static bool overflow_try(int *counter)
 {
-    enum { SPAWNED = 700 };
+    enum { SPAWNED = RUNQ_SIZE + 2 * RUNQ_BATCH };
     __atomic_store_n(counter, 0, __ATOMIC_RELAXED);
     for (int i = 0; i < SPAWNED; i++)
         test_check(go(counts, counter) == 0);
@@ -49,8 +50,7 @@ static bool overflow_try(int *counter)
     test_check(ring <= RUNQ_SIZE);
     if (alone) {
         test_check(next);
-        test_check(global % (RUNQ_SIZE / 2 + 1) == 0 &&
-                   global > 0); /* half of the ring, and the one that did not fit */
+        test_check(global % (RUNQ_BATCH + 1) == 0 && global > 0); /* a batch, and the one that did not fit */
     }
     while (weft_goroutines() > 1)
         weft_yield();
@@ -187,6 +187,59 @@ START_TEST(p03_the_global_queue_is_looked_at_in_time)
 }
 END_TEST
 
+/* ---- P-03: of more than fit into the ring, nobody has two turns where others have none ---- */
+
+enum { CROWD = 3 * RUNQ_SIZE, ROUNDS = 12 };
+
+static int turns_of[CROWD]; /* the watchdog may let two at work at once: atomic */
+
+static void takes_turns(int *mine)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        __atomic_fetch_add(mine, 1, __ATOMIC_RELAXED);
+        weft_yield();
+    }
+}
+
+/* By how many turns the first are ahead of the last, at most. */
+static int crowd_try(void)
+{
+    int widest = 0, fewest = 0;
+    memset(turns_of, 0, sizeof turns_of);
+    for (int i = 0; i < CROWD; i++)
+        test_check(go(takes_turns, &turns_of[i]) == 0);
+    while (fewest < ROUNDS) {
+        int most = 0;
+        fewest = ROUNDS;
+        for (int i = 0; i < CROWD; i++) {
+            int turns_now = __atomic_load_n(&turns_of[i], __ATOMIC_RELAXED);
+            most = turns_now > most ? turns_now : most;
+            fewest = turns_now < fewest ? turns_now : fewest;
+        }
+        widest = most - fewest > widest ? most - fewest : widest;
+        weft_yield();
+    }
+    while (weft_goroutines() > 1)
+        weft_yield();
+    return widest;
+}
+
+static int crowd_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    int widest = INT_MAX;
+    for (int try = 0; try < 20 && widest > 2; try++)
+        widest = crowd_try();
+    ck_assert_int_le(widest, 2);
+    return 0;
+}
+
+START_TEST(p03_a_crowd_takes_turns)
+{
+    test_run_at(1, crowd_app);
+}
+END_TEST
+
 /* ---- P-03, P-10: what runs when, with one processor and nobody disturbing ---- */
 
 struct lane {
@@ -296,6 +349,7 @@ int main(void)
     tcase_add_test(tests, p01_overflow_goes_to_the_global_queue);
     tcase_add_test(tests, p02_ping_pong_hog);
     tcase_add_test(tests, p03_the_global_queue_is_looked_at_in_time);
+    tcase_add_test(tests, p03_a_crowd_takes_turns);
     tcase_add_test(tests, p03_p10_newest_first_then_in_order);
     tcase_add_test(tests, t02_in_order_of_deadlines);
     suite_add_tcase(suite, tests);

@@ -16,6 +16,7 @@
 /* Scheduling points between looks at the clock and at the global queue. A power of two; the queue's is a multiple. */
 #define CLOCK_EVERY 16u
 #define GLOBAL_EVERY 64u
+#define YIELD_BEHIND CLOCK_EVERY /* so many are before it: there is a look until then */
 
 static inline void set_state(struct goroutine *g, enum weft__state state)
 {
@@ -31,8 +32,17 @@ void weft__finish_switch(struct machine *m)
     commit(arg);
 }
 
+bool weft__has_yielded(struct processor *p)
+{
+    /* relaxed: a head that is older, or a count that is wrong, costs a moment. */
+    return p->has_yielded && (int32_t)(weft__load_relaxed(&p->queue.head) - p->yielded_at) >= 0 &&
+           weft__load_relaxed(&weft__rt.global_count) > 0;
+}
+
 static bool is_time_for_slow_path(struct processor *p, uint32_t tick)
 {
+    if (WEFT__UNLIKELY(weft__has_yielded(p)))
+        return true;
     if (tick % GLOBAL_EVERY == 0 && weft__load_relaxed(&weft__rt.global_count) > 0) /* a hint */
         return true;
     int64_t next = weft__load_relaxed(&p->timers.next); /* a hint: the watchdog sees what is missed here */
@@ -321,11 +331,22 @@ void weft__ready(struct weft__task *task)
 
 static void commit_to_tail(void *arg)
 {
-    struct machine *m = weft__machine();
+    struct processor *p = weft__machine()->p;
     runnable r = runnable_of_goroutine(arg);
     /* Behind everything that is runnable: the own queue's tail is that as long as the global queue is empty (P-03). */
-    if (m->p != NULL && weft__load_relaxed(&weft__rt.global_count) == 0) { /* a hint */
-        weft__put_tail(m->p, r);
+    if (p != NULL && weft__load_relaxed(&weft__rt.global_count) == 0) { /* a hint */
+        p->has_yielded = false;
+        weft__put_tail(p, r);
+        return;
+    }
+    /* And where it is not, if there are others to run before. When it comes to those who have yielded, they go to the global queue
+     * together (give_way), which costs its lock once. */
+    if (p != NULL && runq_length(&p->queue) >= YIELD_BEHIND) {
+        if (!p->has_yielded) {
+            p->has_yielded = true;
+            p->yielded_at = weft__load_relaxed(&p->queue.tail); /* own variable */
+        }
+        weft__put_tail(p, r);
         return;
     }
     runnable_set_next(r, RUNNABLE_NONE);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * runq.h - a processor's run queue: a ring of 256 with one owner and any number of thieves, and the run-next slot.
+ * runq.h - a processor's run queue: a ring of 1,024 with one owner and any number of thieves, and the run-next slot.
  *
  * Data:       ring[head .. tail), indices grow without bound and wrap by mask; next, the slot that runs first.
- * Invariants: tail - head <= 256. Only the owner stores tail and puts something into next; head moves forward by
+ * Size:       a thousand goroutines that take turns stay where their frames are in the cache; more of them pass through the global
+ *             queue, in batches.
+ * Invariants: tail - head <= RUNQ_SIZE. Only the owner stores tail and puts something into next; head moves forward by
  *             compare-and-swap, by owner and thieves; next is emptied by compare-and-swap, by owner and thieves.
  * Exactly once: an element is taken by the one whose CAS moves head past it. The ring slot is read before the CAS;
  *             if the owner has overwritten the slot since, head has moved and the CAS fails (indices are 32 bits wide: a
@@ -19,7 +21,8 @@
 #include "sched/goroutine.h"
 
 #ifndef RUNQ_SIZE /* tests/orders fills a smaller one */
-#define RUNQ_SIZE 256u
+#define RUNQ_SIZE 1024u
+#define RUNQ_BATCH 128u /* go to the global queue, or come from there, at once */
 #endif
 
 #define RUNQ_AHEAD 8u /* of a chain: how far in front of a walk its elements are prefetched */
@@ -92,16 +95,16 @@ static inline runnable runq_take_next(struct runq *q)
     return r;
 }
 
-/* Owner: the ring is full: take half of it off as a chain (linked by runnable_set_next), for the global queue.
- * Returns how many; 0 if thieves have made room meanwhile. */
+/* Owner: take the oldest off as a chain (linked by runnable_set_next), for the global queue: a batch, or all that there are.
+ * Returns how many; 0 if there are none, or thieves were at work meanwhile. */
 static inline uint32_t runq_shed(struct runq *q, runnable *first, runnable *last)
 {
     uint32_t head = weft__load_relaxed(&q->head); /* the CAS checks it */
     uint32_t tail = weft__load_relaxed(&q->tail); /* own variable */
-    uint32_t count = (tail - head) / 2;
-    if (count != RUNQ_SIZE / 2)
+    uint32_t count = tail - head < RUNQ_BATCH ? tail - head : RUNQ_BATCH;
+    if (count == 0)
         return 0;
-    runnable chain[RUNQ_SIZE / 2];
+    runnable chain[RUNQ_BATCH];
     for (uint32_t i = 0; i < count; i++)
         chain[i] = weft__load_relaxed(&q->ring[(head + i) % RUNQ_SIZE]); /* own stores, or the CAS fails */
     if (!weft__cas_relaxed(&q->head, &head, head + count))               /* the owner's: see the head */

@@ -32,7 +32,7 @@ static void start_at(struct runq *q, uint32_t index)
 
 /* ---- P-01 ---- */
 
-START_TEST(p01_the_ring_holds_256_in_order)
+START_TEST(p01_the_ring_holds_1024_in_order)
 {
     static const uint32_t starts[] = {0, 77, NEAR_WRAP, UINT32_MAX - 255, UINT32_MAX};
     static struct runq q;
@@ -71,23 +71,24 @@ START_TEST(p01_run_next_gives_way_to_the_newest)
 }
 END_TEST
 
-START_TEST(p01_a_full_ring_sheds_its_older_half)
+START_TEST(p01_the_oldest_are_shed_in_batches)
 {
     static struct runq q;
     runnable first = RUNNABLE_NONE, last = RUNNABLE_NONE;
     start_at(&q, NEAR_WRAP);
-    for (unsigned i = 0; i < RUNQ_SIZE - 1; i++)
+    ck_assert_uint_eq(runq_shed(&q, &first, &last), 0);
+    for (unsigned i = 0; i < RUNQ_SIZE; i++)
         test_check(runq_put(&q, number(i)));
-    ck_assert_uint_eq(runq_shed(&q, &first, &last), 0); /* there is room */
-    test_check(runq_put(&q, number(RUNQ_SIZE - 1)));
-    ck_assert_uint_eq(runq_shed(&q, &first, &last), RUNQ_SIZE / 2);
-    ck_assert(last == number(RUNQ_SIZE / 2 - 1));
+    ck_assert_uint_eq(runq_shed(&q, &first, &last), RUNQ_BATCH);
+    ck_assert(last == number(RUNQ_BATCH - 1));
     unsigned length = 0;
     for (runnable r = first; r != RUNNABLE_NONE; r = runnable_next(r), length++)
         test_check(r == number(length));
-    ck_assert_uint_eq(length, RUNQ_SIZE / 2);
-    for (unsigned i = RUNQ_SIZE / 2; i < RUNQ_SIZE; i++)
+    ck_assert_uint_eq(length, RUNQ_BATCH);
+    for (unsigned i = RUNQ_BATCH; i < RUNQ_SIZE - 3; i++)
         test_check(runq_get(&q) == number(i));
+    ck_assert_uint_eq(runq_shed(&q, &first, &last), 3); /* all that there are */
+    ck_assert(first == number(RUNQ_SIZE - 3) && last == number(RUNQ_SIZE - 1));
     ck_assert(runq_is_empty(&q));
 }
 END_TEST
@@ -305,9 +306,9 @@ int main(void)
 {
     Suite *suite = suite_create("run queue");
     TCase *tests = tcase_create("run queue");
-    tcase_add_test(tests, p01_the_ring_holds_256_in_order);
+    tcase_add_test(tests, p01_the_ring_holds_1024_in_order);
     tcase_add_test(tests, p01_run_next_gives_way_to_the_newest);
-    tcase_add_test(tests, p01_a_full_ring_sheds_its_older_half);
+    tcase_add_test(tests, p01_the_oldest_are_shed_in_batches);
     tcase_add_test(tests, p05_a_thief_takes_the_older_half);
     tcase_add_test(tests, p05_each_exactly_once);
     tcase_add_test(tests, p05_run_next_exactly_once);

@@ -65,6 +65,9 @@ struct processor {
     struct spawn_cache spawns;
     uint64_t id_next, id_end;
     uint32_t global_tick; /* owner only: tick when the global queue was last looked at for fairness' sake */
+    uint32_t
+        yielded_at;   /* owner only: where in the ring those begin who have yielded while the global queue had others */
+    bool has_yielded; /* owner only: there are such */
     WEFT__ATOMIC(int64_t) born_minus_dead; /* goroutines; owner writes */
     struct timer_heap timers;
     WEFT__ATOMIC(uint32_t) status;  /* enum processor_status; written under runtime.lock */
@@ -187,6 +190,8 @@ void weft__resume_from_loop(struct machine *m,
  * notice soon. lost: of those that are lost. */
 bool weft__any_at_home(bool lost);
 void weft__finish_switch(struct machine *m);
+/* Whether the oldest of the own ring have yielded to those in the global queue, which come first (P-03). */
+bool weft__has_yielded(struct processor *p);
 runnable weft__next_local(struct processor *p); /* run-next or queue; NONE: nothing, or the slow path is wanted */
 void weft__make_runnable(runnable r);
 void weft__put_tail(struct processor *p, runnable r);

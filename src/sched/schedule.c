@@ -219,8 +219,8 @@ static void run_own_timers(struct processor *p)
         weft__timers_run(&p->timers, now);
 }
 
-/* A share of the global queue: one to run, the rest to the own queue. */
-static runnable global_get(struct processor *p)
+/* A share of the global queue, but no more than limit: one to run, the rest to the own queue. */
+static runnable global_get(struct processor *p, uint32_t limit)
 {
     if (weft__load_relaxed(&weft__rt.global_count) == 0) /* a hint */
         return RUNNABLE_NONE;
@@ -229,8 +229,8 @@ static runnable global_get(struct processor *p)
     uint32_t share = count / (uint32_t)weft__load_relaxed(&weft__rt.target) + 1; /* under the lock */
     if (share > count)
         share = count;
-    if (share > RUNQ_SIZE / 2)
-        share = RUNQ_SIZE / 2;
+    if (share > limit)
+        share = limit;
     runnable r = weft__global_take_one();
     while (r != RUNNABLE_NONE && share-- > 1) {
         runnable more = weft__global_take_one();
@@ -245,6 +245,21 @@ static runnable global_get(struct processor *p)
     return r;
 }
 
+/* Those who have yielded to others go behind them. */
+static void give_way(struct processor *p)
+{
+    if (!p->has_yielded)
+        return;
+    bool now = weft__has_yielded(p);
+    if (!now && runq_length(&p->queue) > 0)
+        return;
+    p->has_yielded = false;
+    runnable first, last;
+    uint32_t count;
+    while (now && (count = runq_shed(&p->queue, &first, &last)) > 0)
+        weft__inject(first, last, count);
+}
+
 /* The global queue has its turn before the own one every GLOBAL_EVERY scheduling points (P-03). They are counted from turn to
  * turn: most of them pass without coming here, so that waiting for a multiple would be waiting for many multiples. */
 static runnable global_turn(struct processor *p, uint32_t tick)
@@ -252,7 +267,8 @@ static runnable global_turn(struct processor *p, uint32_t tick)
     if (tick - p->global_tick < GLOBAL_EVERY)
         return RUNNABLE_NONE;
     p->global_tick = tick;
-    return global_get(p);
+    return global_get(p, p->has_yielded ? 1
+                                        : RUNQ_BATCH); /* the others would come behind those who have yielded to them */
 }
 
 static runnable steal(struct machine *m)
@@ -478,13 +494,14 @@ runnable weft__find_runnable(struct machine *m)
         uint32_t tick = weft__load_relaxed(&p->tick) + 1; /* own variable */
         weft__store_relaxed(&p->tick, tick);
         run_own_timers(p);
+        give_way(p);
         runnable r = global_turn(p, tick);
         if (r == RUNNABLE_NONE)
             r = runq_take_next(&p->queue);
         if (r == RUNNABLE_NONE)
             r = runq_get(&p->queue);
         if (r == RUNNABLE_NONE)
-            r = global_get(p);
+            r = global_get(p, RUNQ_BATCH);
         if (r == RUNNABLE_NONE && (m->spinning || may_look_around())) {
             if (!m->spinning) {
                 m->spinning = true;

@@ -7,6 +7,7 @@
  * test-library: orders
  * test-timeout: 300 */
 #define RUNQ_SIZE 4u
+#define RUNQ_BATCH 2u
 #include "points.h"
 
 #include "sched/runq.h"
