@@ -188,9 +188,19 @@ static int report_child(void *arg)
     return code;
 }
 
+/* A machine that is started late may be what the refused call was for, and its line may come before any of the report's. */
+static void take_out_no_thread(char *text)
+{
+    static const char line[] = "weft: cannot start another thread ";
+    char *found = strstr(text, line), *end = found != NULL ? strchr(found, '\n') : NULL;
+    if (end != NULL)
+        memmove(found, end + 1, strlen(end + 1) + 1);
+}
+
 static void expect_report(struct faults_plan *plan, const char *how)
 {
     struct test_child child = test_child(report_child, plan, 60);
+    take_out_no_thread(child.err);
     ck_assert_msg(!child.timed_out && child.code == report->code && test_matches(child.err, report->regex),
                   "report %d, %s: exit code %d, signal %d%s:\n%s%s", (int)(report - reports), how, child.code,
                   child.signal, child.timed_out ? ", hangs" : "", child.out, child.err);
