@@ -53,4 +53,14 @@ static inline void parked_await_goroutines(int number)
     }
 }
 
+/* Wait until those goroutines are through that a run has ended without. One that the kernel held up goes on with what it was about to
+ * do, up to its next wait: whatever it uses is to be there until then. After the run, or in a later one. */
+static inline void parked_await_lost(void)
+{
+    while (weft__load_acquire(&weft__rt.lost_machines) > 0) /* pairs with its decrement */
+        weft_sleep(100 * WEFT_MICROSECOND);
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED); /* which they have held since: what they did comes before */
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+}
+
 #endif

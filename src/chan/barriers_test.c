@@ -11,6 +11,7 @@
 #include <weft/words.h>
 
 #include "base/atomic.h"
+#include "parked.h"
 #include "port/port.h"
 #include "support.h"
 
@@ -190,6 +191,7 @@ START_TEST(g02_what_a_run_leaves_parked_is_taken_off_under_the_lock)
         while (!weft__load_relaxed(&has_parked))
             weft__port_thread_yield();
         test_run_at(1 + round % 4, run_that_leaves_them);
+        parked_await_lost(); /* they wait at the channel for a moment, and need it */
         went_first();
         ck_assert_int_eq(pthread_join(thread, NULL), 0);
         /* Nobody waits any more, and nobody has kept the lock. */

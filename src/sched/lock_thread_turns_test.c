@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "locked.h"
+#include "parked.h"
 
 #define LOCKED 8
 
@@ -109,6 +110,7 @@ START_TEST(g05_p02_partners_leave_others_their_turn)
         chan(int) channels[] = {chan_make(int, 0), chan_make(int, 0)};
         weft_procs(processors);
         ck_assert_int_eq(weft_run(partners_app, 0, (char **)channels), 0);
+        parked_await_lost(); /* they use the channels */
         chan_free(channels[0]);
         chan_free(channels[1]);
     }
