@@ -212,7 +212,7 @@ static int misuse_app(int argc, char **argv)
         go(blocked_sender, send_only(c));
         parked_await_senders((void *)c, 1);
         chan_close(c);
-        weft_sleep(WEFT_SECOND);
+        weft_sleep(WEFT_HOUR); /* the panic is on its way */
         break;
     case 4:
         chan_close(c);
