@@ -23,7 +23,7 @@ int64_t __wrap_weft__port_now(void);
 
 static int where_is(struct machine *m)
 {
-    if (m == NULL)
+    if (m == NULL || weft__machine_is_lost(m)) /* an earlier run's: nobody waits for it */
         return NOWHERE;
     if (m->g == NULL)
         return IN_ITS_LOOP;
