@@ -3,7 +3,7 @@
  * mutex_turns_test.c - who gets a mutex next, and how one waits for it: the catalogue's M-03 and M-06.
  * test-link: -Wl,--wrap=weft__may_spin
  *
- * STARVING mirrors a bit of mutex.c: the tests of the starvation mode wait until it is set, so that they need no clock. */
+ * The constants mirror bits of mutex.c: the tests wait until they are set, so that they need no clock. */
 #include <pthread.h>
 #include <string.h>
 
@@ -12,6 +12,8 @@
 #include "support.h"
 
 #define STARVING UINT64_C(4)
+#define QUEUED UINT64_C(8)
+#define LISTED UINT64_C(16) /* somebody is at the row */
 
 static bool is_starving(weft_mutex *mutex)
 {
@@ -112,7 +114,7 @@ static int handoff_app(int argc, char **argv)
         test_check(!weft_mutex_trylock(&starved.mutex));
         weft_mutex_unlock(&starved.mutex); /* hands over and lets the waiter run */
         __atomic_compare_exchange_n(&starved.first, &nobody, 2, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
-        success += starved.first == 1;
+        success += __atomic_load_n(&starved.first, __ATOMIC_RELAXED) == 1;
         weft_mutex_lock(&starved.mutex);
         test_check(starved.count == 1);           /* whatever ran first: the mutex was the waiter's */
         test_check(!is_starving(&starved.mutex)); /* it was the last one: the mode is over */
@@ -278,9 +280,8 @@ static int spin_app(int argc, char **argv)
     spin_always = true;
     spins_asked = 0;
     test_check(weft_waitgroup_go(&wg, lock_and_unlock, &mutex) == 0);
-    while ((__atomic_load_n(&mutex.opaque[0], __ATOMIC_ACQUIRE) & ~UINT64_C(1)) == 0)
-        weft_yield(); /* until it queues */
-    weft_yield();
+    while ((__atomic_load_n(&mutex.opaque[0], __ATOMIC_ACQUIRE) & (QUEUED | LISTED)) != QUEUED)
+        weft_yield(); /* until it has parked, on another machine perhaps */
     spin_always = false;
     test_check(spins_asked == 4);
     weft_mutex_unlock(&mutex);
