@@ -252,9 +252,12 @@ static void wait_until_it_went_on(void *arg)
         weft_yield();
 }
 
+static void wait_for_it(void);
+
 static void init_panics(void *arg)
 {
     (void)arg;
+    test_check(weft_go(wait_for_it) == 0); /* not before: it must not be the first */
     weft_yield();
     weft_panic("boom");
 }
@@ -274,7 +277,6 @@ static void wait_for_it(void)
 static int panic_app(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    weft_go(wait_for_it);
     weft_defer(wait_until_it_went_on, NULL);
     weft_once_do(&panicking, init_panics, NULL);
     return 0;

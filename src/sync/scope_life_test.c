@@ -249,6 +249,11 @@ static void waits_for_ever(void)
     weft_chan_recv_untyped(NULL, NULL);
 }
 
+static void waits_for_the_cancellation(void)
+{
+    (void)weft_sleep_ctx(weft_context_current(), WEFT_HOUR);
+}
+
 static void panics(void)
 {
     weft_panic("from a goroutine");
@@ -261,7 +266,7 @@ static int misused(int argc, char **argv)
         struct weft__scope *inside = (struct weft__scope *)&s;
         switch (misuse) {
         case 3:
-            weft_scope_go(&s, weft_yield);
+            weft_scope_go(&s, waits_for_the_cancellation);
             weft_scope_set_limit(&s, 1);
             break;
         case 4:

@@ -441,7 +441,7 @@ static int done_beside_go(int argc, char **argv)
     weft_waitgroup wg = WEFT_WAITGROUP_INIT;
     weft_waitgroup_go(&wg, do_nothing);
     weft_waitgroup_done(&wg); /* the goroutine's own is one too many */
-    linger(NULL);
+    weft_sleep(WEFT_HOUR);
     return 0;
 }
 
