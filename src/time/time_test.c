@@ -7,6 +7,7 @@
 
 #include <weft/words.h>
 
+#include "parked.h"
 #include "support.h"
 
 #define MS WEFT_MILLISECOND
@@ -161,7 +162,8 @@ static int func_app(int argc, char **argv)
     weft_timer_free(again);
     struct self_stop self = {NULL, WEFT_WAITGROUP_INIT};
     weft_waitgroup_add(&self.wg, 1);
-    self.timer = weft_after_func(10 * MS, stops_itself, &self);
+    self.timer = weft_after_func(WEFT_HOUR, stops_itself, &self);
+    test_check(weft_timer_reset(self.timer, 10 * MS)); /* which it knows by now */
     weft_waitgroup_wait(&self.wg);
     weft_timer_free(self.timer);
     return 0;
@@ -199,6 +201,7 @@ static int ticker_app(int argc, char **argv)
     static atomic_int taken;
     static weft_timer *one; /* of the last run: those who waited for it were cut off, and nobody else could free it */
     taken = 0;
+    parked_await_lost();
     weft_timer_free(one);
     one = weft_timer_new(10 * MS);
     for (int i = 0; i < 5; i++)
