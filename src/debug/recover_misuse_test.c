@@ -225,7 +225,7 @@ static int waitgroup_app(int argc, char **argv)
     weft_waitgroup_wait(&wg); /* it is zero still */
     weft_waitgroup_add(&wg, 1);
     weft_waitgroup_go(&others, waits, &wg);
-    weft_sleep(2 * MS);
+    parked_await_goroutines(1);
     contain(adds_too_much, &wg, "counter above");
     contain(subtracts_two, &wg, "negative wait group counter");
     weft_waitgroup_done(&wg);

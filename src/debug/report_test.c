@@ -66,7 +66,7 @@ static void panics(void)
 static void waits_with_deferred(void)
 {
     weft_defer(say, "of another goroutine");
-    weft_sleep(10 * WEFT_SECOND);
+    weft_sleep(WEFT_HOUR);
 }
 
 static int panic_app(int argc, char **argv)
@@ -74,7 +74,7 @@ static int panic_app(int argc, char **argv)
     (void)argc, (void)argv;
     go(waits_with_deferred);
     go_with(((struct weft_go_options){.name = "the one"}), panics);
-    weft_sleep(10 * WEFT_SECOND);
+    weft_sleep(WEFT_HOUR);
     return 0;
 }
 
@@ -99,7 +99,7 @@ static int thread_app(int argc, char **argv)
     (void)argc, (void)argv;
     pthread_t thread;
     pthread_create(&thread, NULL, thread_panics, NULL);
-    weft_sleep(10 * WEFT_SECOND);
+    weft_sleep(WEFT_HOUR);
     return 0;
 }
 
@@ -409,7 +409,7 @@ static int overflow_app(int argc, char **argv)
 {
     (void)argc, (void)argv;
     go_with(((struct weft_go_options){.name = "recursive"}), overflows);
-    weft_sleep(10 * WEFT_SECOND);
+    weft_sleep(WEFT_HOUR);
     return 0;
 }
 
