@@ -306,10 +306,12 @@ TEST_HELPER bool test_matches(const char *text, const char *regex)
 
 /* --- main ------------------------------------------------------------------------------------------------------------ */
 
-/* libcheck reads it when a test case is made. */
-static __attribute__((constructor)) void test_set_timeout(void)
+/* libcheck reads them when a test case is made, and when a test fails: a message that is too long, with all that a child has
+ * said, would end it without a word. */
+static __attribute__((constructor)) void test_set_limits(void)
 {
     setenv("CK_DEFAULT_TIMEOUT", "120", 0);
+    setenv("CK_MAX_MSG_SIZE", "1000000", 0);
 }
 
 /* int main(void) { return test_main(suite()); } - each test in a process of its own, 120 s at most unless its case (or
