@@ -251,9 +251,9 @@ static void wait_in_vain(void)
 }
 static void be_waited_for(void)
 {
+    weft_waitgroup_add(&old_group, 1); /* first: somebody else may run the one that waits for it at once */
     if (atomic_fetch_add(&turn, 1) == 0)
         require(weft_go(wait_in_vain) == 0);
-    weft_waitgroup_add(&old_group, 1);
     weft_yield();
 }
 static void be_done(void)

@@ -84,6 +84,7 @@ static const struct faults_plan *faults_planned(void)
 TEST_HELPER void faults_arm(struct faults_plan plan)
 {
     unsigned number = atomic_load(&faults.plan) + 1;
+    atomic_store(&faults.armed, false); /* nobody counts while the counters begin anew */
     faults.plans[number % 64] = plan;
     atomic_store(&faults.plan, number);
     atomic_store(&faults.calls, 0);
