@@ -418,8 +418,8 @@ ACTOR tries_and_writes(void)
 RACY(c02_a_try_that_fails_orders_nothing, tries_and_writes)
 {
     c = chan_make(int, 1);
+    chan_send(c, 1); /* first: the other one may begin at once */
     go(tries_and_writes);
-    chan_send(c, 1);
     shared = 2;
     await(1);
 }
