@@ -63,6 +63,7 @@ START_TEST(all_schedules)
                     expected += ways(goroutines, left, -1, false, b);
                 }
                 setenv("WEFT_EXPLORE_ONLY", "depth", 1);
+                setenv("WEFT_EXPLORE_SECONDS", "200", 1); /* as many as there are, however long they take */
                 search(&scenario);
                 ck_assert(!finding.found && finding.exhausted);
                 ck_assert_uint_eq(finding.execution, expected);
