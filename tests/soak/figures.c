@@ -28,16 +28,17 @@ size_t __sanitizer_get_current_allocated_bytes(void);
 
 /* Name and bound of each figure. Memory: a leak of one byte in a hundred operations is beyond it in minutes. A sanitizer's
  * own memory (quarantine, shadow, histories) grows for long and is mapped in pieces, so only the allocator's count is bound
- * there. Threads: as many machines as goroutines were once in a blocking call at the same time, which chance may exceed late. */
+ * there. All of it has high-water marks, which chance may exceed late: as many machines as were once in a blocking call, or held
+ * up by a busy system, at the same time (a thread, three mappings, a processor of 10 KiB), as many stacks as were once in use. */
 static const struct {
     const char *name;
     int64_t bound;
     bool least;
 } kinds[FIGURES] = {
-    [RESIDENT] = {"resident KiB", SANITIZED ? INT64_MAX : 2048, true},
-    [HEAP] = {"heap in use KiB", 256, true},
-    [MAPPINGS] = {"mappings", SANITIZED ? INT64_MAX : 24, false},
-    [THREADS] = {"threads", 8, false},
+    [RESIDENT] = {"resident KiB", SANITIZED ? INT64_MAX : 6144, true},
+    [HEAP] = {"heap in use KiB", 768, true},
+    [MAPPINGS] = {"mappings", SANITIZED ? INT64_MAX : 64, false},
+    [THREADS] = {"threads", 16, false},
     [DESCRIPTORS] = {"descriptors", 4, false},
 };
 

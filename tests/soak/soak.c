@@ -11,7 +11,7 @@
  * WEFT_SOAK_PLANT plants what the checks must find (tests/soak/run --plants shows that they do):
  *   memory       4 bytes of each operation are kept
  *   goroutine    one of each round stays
- *   descriptor, mapping, thread    one of each tenth round stays */
+ *   descriptor, mapping, thread    as many as PLANTS stay by the end, one after the other, however many rounds there are */
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -22,6 +22,7 @@
 #include "soak/soak.h"
 
 #define GOROUTINES_PATIENCE (60 * WEFT_SECOND)
+#define PLANTS 200
 
 static struct {
     int64_t began, time, warm, run_time; /* ns */
@@ -30,6 +31,7 @@ static struct {
     int64_t rounds, operations, runs, warm_operations;
     int64_t by_load[32];
     const char *plant;
+    int64_t plants;
     struct growth growth;
 } soak;
 
@@ -68,12 +70,13 @@ static void plant(int64_t operations)
         kept = memset(malloc((size_t)operations * 4), 1, (size_t)operations * 4);
     } else if (planted("goroutine")) {
         SOAK_CHECK(weft_go(stay, (weft_chan(bool))NULL) == 0);
-    } else if (soak.rounds % 10 == 0) {
+    }
+    for (; soak.plants < PLANTS * (weft_now() - soak.began) / soak.time; soak.plants++) {
         pthread_t thread;
         if (planted("descriptor"))
             SOAK_CHECK(open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0);
         if (planted("mapping")) /* two protections, so that neighbours do not become one */
-            SOAK_CHECK(mmap(NULL, 4096, soak.rounds % 20 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+            SOAK_CHECK(mmap(NULL, 4096, soak.plants % 2 ? PROT_READ : PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
                        MAP_FAILED);
         if (planted("thread"))
             SOAK_CHECK(pthread_create(&thread, NULL, stay_thread, NULL) == 0);
