@@ -7,8 +7,8 @@ mkdir tree
 for ((i = 0; i < count; i++)); do echo "$i" >"tree/$i"; done
 sparse 1T big
 
-# The only worker has its hands full.
-run 1 --workers 1 --queue 3 --when-full drop --timeout 2 big tree missing
+# The only worker has its hands full, for much longer than the walk takes.
+run 1 --workers 1 --queue 3 --when-full drop --timeout 6 big tree missing
 printed=$(wc -l <"$work/out")
 dropped=$(summary dropped)
 [[ $(summary 'given up') -eq 1 && $(summary error) -eq 1 ]] || fail "the big file and the missing one are not counted"

@@ -11,9 +11,9 @@ sparse 1T big3
 # More of them than there are workers.
 for mode in "" "--ordered"; do
     # shellcheck disable=SC2086 # several words
-    run 1 $mode --workers 2 --timeout 1500ms big1 big2 big3 tree
+    run 1 $mode --workers 2 --timeout 2500ms big1 big2 big3 tree
     for file in big1 big2 big3; do
-        says "^treesum: $file: given up after 1.5 s\$"
+        says "^treesum: $file: given up after 2.5 s\$"
     done
     same_as_sha256sum tree
     says "^treesum: 200 files, .*, 3 given up\$"
@@ -62,8 +62,8 @@ echo x >hanging
 export LD_PRELOAD=$PWD/hang.so
 for mode in "" "--ordered"; do
     # shellcheck disable=SC2086 # several words
-    run 1 $mode --workers 1 --timeout 1 hanging tree
-    says '^treesum: hanging: given up after 1 s$'
+    run 1 $mode --workers 1 --timeout 2500ms hanging tree
+    says '^treesum: hanging: given up after 2.5 s$'
     LD_PRELOAD='' same_as_sha256sum tree
 done
 
