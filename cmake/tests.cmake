@@ -21,7 +21,7 @@ endif()
 find_program(WEFT_BASH bash REQUIRED)
 
 set(weft_test_environment CK_DEFAULT_TIMEOUT=120)
-set(weft_test_timeout 120)
+set(weft_test_timeout 240) # the longest take 30 s on two free processors
 if(WEFT_SANITIZE OR CMAKE_CROSSCOMPILING) # slower: the tests do less (tests/support.h) and may take longer
     set(weft_test_timeout 300)
     set(weft_test_environment CK_DEFAULT_TIMEOUT=280 WEFT_TEST_QUICK=1)

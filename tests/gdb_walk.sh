@@ -24,7 +24,7 @@ if [[ -n $emulator ]]; then
     # shellcheck disable=SC2086
     ${emulator%% *} -g "$work/socket" ${emulator#* } "$program" walk 2>/dev/null &
     server=$!
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 600; i++)); do
         [[ -S $work/socket ]] && break
         sleep 0.1
     done
