@@ -134,7 +134,7 @@ static void fold(struct figures *into, bool *has, const struct figures *figures)
 
 void growth_add(struct growth *growth, const struct figures *figures, double share)
 {
-    if (share >= 0 && share < 0.2)
+    if (share >= 0 && (share < 0.2 || !growth->has_first)) /* a round may take longer than the fifth */
         fold(&growth->first, &growth->has_first, figures);
     if (share >= 0.8)
         fold(&growth->last, &growth->has_last, figures);
