@@ -43,7 +43,6 @@ void weft_blocking_begin(void)
 static void commit_to_global(void *arg)
 {
     runnable r = runnable_of_goroutine(arg);
-    runnable_set_next(r, RUNNABLE_NONE);
     weft__inject(r, r, 1);
 }
 

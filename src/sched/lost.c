@@ -61,7 +61,6 @@ static void sort(struct sorted *sorted, runnable r)
     if (!sorted->open || g->lost ||
         weft__load_relaxed(&g->task.state) != WEFT__RUNNABLE) /* its readier's store: r was handed on */
         return;
-    runnable_set_next(r, RUNNABLE_NONE);
     weft__global_put(r, r, 1);
     sorted->any = true;
 }

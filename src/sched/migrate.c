@@ -62,7 +62,6 @@ bool weft__migrated(struct machine *m, runnable r)
         weft__machine_wake(other);
     else if ((error = weft__start_for_work(other)) != 0) { /* it has gone, and has given the processor up */
         weft__say_no_thread(error);
-        runnable_set_next(r, RUNNABLE_NONE);
         weft__inject(r, r, 1);
     }
     (void)weft__idle_wait(m, false); /* the loop sees whether the run is over */

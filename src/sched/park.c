@@ -291,7 +291,6 @@ void weft__put_tail(struct processor *p, runnable r)
         uint32_t count = runq_shed(&p->queue, &first, &last);
         if (count > 0) {
             runnable_set_next(last, r);
-            runnable_set_next(r, RUNNABLE_NONE);
             runnable_set_ahead(r, RUNNABLE_NONE);
             weft__inject(first, r, count + 1);
             return;
@@ -304,7 +303,6 @@ void weft__make_runnable(runnable r)
     struct machine *m = weft__machine();
     struct processor *p = m != NULL ? m->p : NULL;
     if (WEFT__UNLIKELY(p == NULL)) {
-        runnable_set_next(r, RUNNABLE_NONE);
         weft__inject(r, r, 1);
         return;
     }
@@ -349,7 +347,6 @@ static void commit_to_tail(void *arg)
         weft__put_tail(p, r);
         return;
     }
-    runnable_set_next(r, RUNNABLE_NONE);
     weft__inject(r, r, 1);
 }
 

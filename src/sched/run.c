@@ -375,7 +375,6 @@ static int start_main(struct machine *first, int (*app)(int, char **), int argc,
         return weft_go_error();
     }
     runnable r = runnable_of_spawn(main);
-    runnable_set_next(r, RUNNABLE_NONE);
     weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__global_put(r, r, 1);
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);

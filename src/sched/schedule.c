@@ -53,6 +53,7 @@ void weft__global_put(runnable first, runnable last, uint32_t count)
     ASSERT(weft__lock_is_taken(&weft__rt.lock));
     if (first == last)
         runnable_set_ahead(first, RUNNABLE_NONE);
+    runnable_set_next(last, RUNNABLE_NONE); /* it may be linked as it was in the chain that it came in */
     if (weft__rt.global_first == RUNNABLE_NONE)
         weft__rt.global_first = first;
     else
@@ -236,7 +237,6 @@ static runnable global_get(struct processor *p, uint32_t limit)
         runnable more = weft__global_take_one();
         runnable_prefetch(more);
         if (!runq_put(&p->queue, more)) {
-            runnable_set_next(more, RUNNABLE_NONE);
             weft__global_put(more, more, 1);
             break;
         }
@@ -325,10 +325,8 @@ static bool retire_if_surplus(struct machine *m)
     bool surplus = weft__rt.busy - weft__rt.stuck > weft__load_relaxed(&weft__rt.target); /* under the lock */
     if (surplus) {
         runnable r;
-        while ((r = runq_take_next(&p->queue)) != RUNNABLE_NONE || (r = runq_get(&p->queue)) != RUNNABLE_NONE) {
-            runnable_set_next(r, RUNNABLE_NONE);
+        while ((r = runq_take_next(&p->queue)) != RUNNABLE_NONE || (r = runq_get(&p->queue)) != RUNNABLE_NONE)
             weft__global_put(r, r, 1);
-        }
     }
     unlock();
     return surplus;

@@ -13,8 +13,9 @@
  * would share a few sets of the translation look-aside buffer (Ring503 took 1.6 times, a yield among 1,000 1.4 times as long).
  *
  * Credits: a spawn takes a credit, an ended goroutine gives it back. There are never more credits than strides less
- *          what the processors' caches may hold, so a goroutine that has a credit finds a stack, if need be
- *          after idle caches were flushed. The count begins anew with each run: what a processor of an earlier one, whose
+ *          what a few processors' caches may hold. So a goroutine that has a credit finds a stack, unless more
+ *          processors hold back theirs (64 each) and there is no address space for another chunk: then when idle
+ *          caches have been flushed. The count begins anew with each run: what a processor of an earlier one, whose
  *          machine was lost and comes back, has left of them is void.
  * Locks:   pool.lock (rank STACK, the last). The fields of a chunk that the signal handler reads are immutable once
  *          chunk_count has been stored (release).
@@ -32,7 +33,7 @@
 #define CHUNK_FIRST ((size_t)64 << 20)
 #define CHUNK_LARGEST ((size_t)16 << 30)
 #define CREDIT_BATCH 64u
-#define CREDIT_SLACK 128u /* strides that caches may hold back */
+#define CREDIT_SLACK 128u /* strides that the caches of two processors may hold back */
 #define KEEP_TOUCHED 256u
 #define DISCARD_BATCH 256u
 #define COLD_BATCH 16u /* cold stacks that a processor takes at a time */
@@ -326,6 +327,8 @@ static struct goroutine *refill(struct stack_cache *cache)
         collect_cold(cache, COLD_BATCH);
         if (cache->cold_count == 0) {
             carve(cache, STACK_CACHE_MAX);
+            if (cache->cold_count == 0 && grow() == 0) /* the last ones are in caches of processors that are at work */
+                carve(cache, STACK_CACHE_MAX);
             carved = cache->cold_count > 0;
             may_install = weft__guard_may_install();
         }

@@ -47,7 +47,8 @@ static inline bool weft__stack_is_at_hand(const struct stack_cache *cache)
     return cache->first != NULL;
 }
 
-/* A stack for a goroutine that has a credit; NULL only if other processors' caches hold the last ones. */
+/* A stack for a goroutine that has a credit; NULL only if other processors' caches hold the last ones, and there is no address
+ * space for more. */
 struct goroutine *weft__stack_take(struct stack_cache *cache);
 void weft__stack_give(struct stack_cache *cache, struct goroutine *stack);
 /* Hand all cached stacks and credits back to the pool (an idle processor keeps nothing). */

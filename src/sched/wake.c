@@ -68,9 +68,12 @@ void weft__inject(runnable first, runnable last, uint32_t count)
     unlock();
     if (wake)
         weft__wake_processor();
-    else if (lost)
+    if (open)
+        return;
+    runnable_set_next(last, RUNNABLE_NONE); /* as in weft__global_put */
+    if (lost)
         weft__lost_hand_over(first);
-    else if (!open)
+    else
         weft__spawn_drop_chain(first); /* the run is over: nobody will run them */
 }
 

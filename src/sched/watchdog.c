@@ -103,11 +103,8 @@ static bool look_at(struct processor *p, int64_t now)
 static void empty_out(struct processor *p, int64_t now)
 {
     runnable r;
-    for (uint32_t i = 0; i <= RUNQ_SIZE && (r = runq_take(&p->queue)) != RUNNABLE_NONE;
-         i++) { /* its owner may be back */
-        runnable_set_next(r, RUNNABLE_NONE);
-        weft__inject(r, r, 1);
-    }
+    for (uint32_t i = 0; i <= RUNQ_SIZE && (r = runq_take(&p->queue)) != RUNNABLE_NONE; i++)
+        weft__inject(r, r, 1);                      /* its owner may be back */
     if (weft__load_relaxed(&p->timers.next) <= now) /* a hint; exact under the heap's lock */
         weft__timers_run(&p->timers, now);
 }
