@@ -57,7 +57,8 @@ static int run(void *unused)
     return app(0, NULL);
 }
 
-/* In simulated time, so that the good day is one however busy the machine is; weft_run(app, argc, argv) runs the same on the real clock. */
+/* In simulated time, so that the good day is one however busy the machine is;
+ * weft_run(app, argc, argv) runs the same on the real clock. */
 int main(void)
 {
     return weft_sim(1, run, NULL);
