@@ -7,7 +7,7 @@
  *   weft__exchange_acquire/_release/_acq_rel/_seq
  *   weft__add_relaxed/_acquire/_release/_acq_rel/_seq (return the value before)  weft__or_release/_acq_rel  weft__and_relaxed/_acquire/_release
  *   weft__cas_acquire/_release/_acq_rel/_seq/_relaxed (true if exchanged; *expected is updated if not)
- *   weft__fence_seq, weft__fence_compiler (the other side makes it a fence for both: weft__port_barrier)
+ *   weft__fence_compiler (the other side makes it a fence for both: weft__port_barrier)
  *
  * TSan does not model fences; where the code relies on one, both sides use seq_cst operations instead. */
 #ifndef WEFT_ATOMIC_H
@@ -50,7 +50,6 @@
     atomic_compare_exchange_strong_explicit((p), (e), (v), memory_order_acq_rel, memory_order_acquire)
 #define weft__cas_seq(p, e, v)                                                                                         \
     atomic_compare_exchange_strong_explicit((p), (e), (v), memory_order_seq_cst, memory_order_seq_cst)
-#define weft__fence_seq() atomic_thread_fence(memory_order_seq_cst)
 #define weft__fence_compiler() atomic_signal_fence(memory_order_seq_cst)
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * stack_test.c - stacks where there are none at hand: held back by other processors' caches, or, for a moment, by all.
- * test-link: -Wl,--wrap=weft__stack_take */
+ * test-link: -Wl,--wrap=weft__stack_take
+ * test-skip: lto (there it is a call no more) */
 #include <weft/words.h>
 
 #include "sched/runtime.h"

@@ -12,7 +12,7 @@ import dataclasses
 import re
 
 ORDERED = re.compile(r'\bweft__(load|store|exchange|add|or|and|cas)_(acquire|release|acq_rel|seq)\(')
-FENCE = re.compile(r'\bweft__(fence_seq|fence_compiler|port_barrier)\(')
+FENCE = re.compile(r'\bweft__(fence_compiler|port_barrier)\(')
 TAKE = re.compile(r'(?<![\w.>])(weft__lock_take|weft__lock_try|weft__chan_lock|lock)\(')
 LEAVE = re.compile(r'(?<![\w.>])(weft__lock_leave|weft__chan_unlock|unlock)\(')
 ATTRIBUTE = re.compile(r'__attribute__\(\((?:[^()]|\([^()]*\))*\)\) ?')

@@ -539,11 +539,6 @@ extern "C" void orders_lock_wait(void *lock)
     while (orders_change(lock, sizeof(uint32_t), ORDERS_EXCHANGE, 1, ORDERS_ACQUIRE, __FILE__, __LINE__) != 0);
 }
 
-void orders_fence(void)
-{
-    rl::atomic_thread_fence(rl::mo_seq_cst, RL_INFO);
-}
-
 /* A read-modify-write finds the newest, and one without release keeps what others have released. */
 static void meet(rl::atomic<unsigned> &own, rl::atomic<unsigned> &other)
 {

@@ -76,7 +76,6 @@ uint64_t orders_change(void *p, size_t size, enum orders_kind kind, uint64_t ope
                        const char *file, int line);
 bool orders_cas(void *p, size_t size, uint64_t *expected, uint64_t wanted, enum orders_memory_order order,
                 enum orders_memory_order otherwise, const char *file, int line);
-void orders_fence(void);
 void orders_light_fence(void); /* a full barrier, but only for those who make a heavy one */
 bool orders_heavy_fence(void);
 

@@ -73,7 +73,6 @@
 #undef weft__cas_release
 #undef weft__cas_acq_rel
 #undef weft__cas_seq
-#undef weft__fence_seq
 #undef weft__fence_compiler
 #define weft__load_relaxed(p) ORDERS_LOAD(p, ORDERS_RELAXED)
 #define weft__load_acquire(p) ORDERS_LOAD(p, ORDERS_ACQUIRE)
@@ -103,7 +102,6 @@
 #define weft__cas_release(p, e, v) ORDERS_CAS(p, e, v, ORDERS_RELEASE, ORDERS_RELAXED)
 #define weft__cas_acq_rel(p, e, v) ORDERS_CAS(p, e, v, ORDERS_ACQ_REL, ORDERS_ACQUIRE)
 #define weft__cas_seq(p, e, v) ORDERS_CAS(p, e, v, ORDERS_SEQ, ORDERS_SEQ)
-#define weft__fence_seq() orders_fence()
 #define weft__fence_compiler() orders_light_fence()
 #define weft__port_barrier() orders_heavy_fence()
 
