@@ -448,7 +448,7 @@ ORDERED(g01_a_spawn_by_a_thread)
 
 /* ---- the program's atomics ---- */
 
-static atomic_int flag;
+static APART atomic_int flag;
 
 ACTOR writes_and_releases(void)
 {

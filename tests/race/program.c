@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * program.c - a program of somebody else, for check_installed: two goroutines count, with the mutex when there is an argument, and
- * without it otherwise. They take turns, though nothing orders them, and many times: ThreadSanitizer may miss two that are there at
- * the very same moment, and now and then others. */
+ * without it otherwise. They take turns, though nothing orders them: ThreadSanitizer may miss two that are there at the very same
+ * moment, and one that more than three others to the same eight bytes have followed, as those of who waits for his turn would be. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <weft/words.h>
 
 static weft_mutex mutex;
-static int counter;
-static atomic_int turn;
+static _Alignas(8) int counter;
+static _Alignas(8) atomic_int turn;
 
 static void counts(int number, bool locked)
 {
