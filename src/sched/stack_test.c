@@ -61,7 +61,7 @@ END_TEST
 
 /* ---- the caches of many processors ---- */
 
-#define CACHES 64 /* they hold back more than a chunk's 255 strides */
+#define CACHES 64 /* they hold back more than the first chunk has */
 
 static struct stack_cache caches[CACHES];
 

@@ -102,9 +102,9 @@ static bool look_at(struct processor *p, int64_t now)
  * a thief may do at any time; its timers fire here. */
 static void empty_out(struct processor *p, int64_t now)
 {
-    runnable r;
+    runnable r; /* no more than were there: the owner may be back */
     for (uint32_t i = 0; i <= RUNQ_SIZE && (r = runq_take(&p->queue)) != RUNNABLE_NONE; i++)
-        weft__inject(r, r, 1);                      /* its owner may be back */
+        weft__inject(r, r, 1);
     if (weft__load_relaxed(&p->timers.next) <= now) /* a hint; exact under the heap's lock */
         weft__timers_run(&p->timers, now);
 }

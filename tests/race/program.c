@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * program.c - a program of somebody else, for check_installed: two goroutines count, with the mutex when there is an argument, and
- * without it otherwise. They take turns, though nothing orders them: ThreadSanitizer may miss two that are there at the very same
- * moment, and one that more than three others to the same eight bytes have followed, as those of who waits for his turn would be. */
+ * without it otherwise. One after the other, though nothing orders them: ThreadSanitizer may miss two that are there at the very same
+ * moment, and one that more than three others to the same eight bytes have followed, as those of the one who waits would be. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <weft/words.h>
@@ -13,16 +13,14 @@ static _Alignas(8) atomic_int turn;
 
 static void counts(int number, bool locked)
 {
-    for (int i = 0; i < 100; i++) {
-        while (atomic_load_explicit(&turn, memory_order_relaxed) % 2 != number)
-            weft_yield();
-        if (locked)
-            weft_mutex_lock(&mutex);
-        counter++;
-        if (locked)
-            weft_mutex_unlock(&mutex);
-        atomic_fetch_add_explicit(&turn, 1, memory_order_relaxed);
-    }
+    while (atomic_load_explicit(&turn, memory_order_relaxed) != number)
+        weft_yield();
+    if (locked)
+        weft_mutex_lock(&mutex);
+    counter++;
+    if (locked)
+        weft_mutex_unlock(&mutex);
+    atomic_store_explicit(&turn, number + 1, memory_order_relaxed);
 }
 
 static int app(int argc, char **argv)
