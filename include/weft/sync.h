@@ -91,6 +91,10 @@ WEFT_API bool weft_mutex_trylock(weft_mutex *mutex);
  *  Source: Go's Mutex.Unlock. */
 WEFT_API void weft_mutex_unlock(weft_mutex *mutex);
 
+/** weft_mutex_let_go - second half of an unlock, when others wait or have waited. Not to be called by hand; weft_mutex_unlock does.
+ *  Blocks: never. Callable from: goroutines and threads. Ordering: none beyond that of the first half. Source: Weft's own. */
+WEFT_API void weft_mutex_let_go(weft_mutex *mutex);
+
 /** weft_once_do - call fn(arg) the first time only; every call returns after that one call has ended.
  *  Note: If fn ends by weft_exit it counts as done. Blocks: until fn has ended. Callable from: goroutines and threads; not
  *  from inside fn for the same once (that waits for ever). Ordering: fn's end happens before every return.
@@ -112,7 +116,7 @@ WEFT_API void *weft_once_value_get(weft_once_value *once);
 
 WEFT_END_DECLS
 
-/* What is nearly always all of it is done where it is called: one exchange for a lock and an unlock, one load for a once. Not
+/* What is nearly always all of it is done where it is called: one exchange for a lock, one subtraction for an unlock, one load for a once. Not
  * under ThreadSanitizer, where the library itself says what is ordered. Define WEFT_OUT_OF_LINE before the headers to have
  * every call go to the library. */
 #define WEFT__MUTEX_HELD UINT64_C(1)
@@ -139,12 +143,9 @@ static inline void weft__mutex_lock(weft_mutex *mutex)
 
 static inline void weft__mutex_unlock(weft_mutex *mutex)
 {
-    uint64_t word = WEFT__MUTEX_HELD;
-    /* release: pairs with lock's acquire. */
-    if (__builtin_expect(!__atomic_compare_exchange_n(&mutex->opaque[0], &word, UINT64_C(0), false, __ATOMIC_RELEASE,
-                                                      __ATOMIC_RELAXED),
-                         false))
-        weft_mutex_unlock(mutex);
+    /* release: pairs with lock's acquire. What is left, if anything, keeps the mutex the caller's. */
+    if (__builtin_expect(__atomic_sub_fetch(&mutex->opaque[0], WEFT__MUTEX_HELD, __ATOMIC_RELEASE) != 0, false))
+        weft_mutex_let_go(mutex);
 }
 
 static inline void weft__once_do(weft_once *once, void (*fn)(void *arg), void *arg)

@@ -9,25 +9,29 @@
  *               STARVING  unlock hands over to the oldest waiter; everybody else queues, trylock fails
  *               QUEUED    the row is not empty, or LISTED is held by the one who is about to be in it
  *               LISTED    spin bit that protects the row
- * Normal:     unlock drops HELD and wakes the oldest waiter, who competes with whoever comes along; losing, it goes back to
+ *               KEPT      HELD is gone or soon will be, but nobody may take the mutex yet: unlock is still to look who waits
+ * Unlock:     takes HELD off by a subtraction, which needs not know the other bits. When nothing is left, that was all; else
+ *             KEPT is left among the rest, so the mutex is still the unlocker's until it takes that off, too.
+ * Normal:     unlock drops KEPT and wakes the oldest waiter, who competes with whoever comes along; losing, it goes back to
  *             the front. Throughput is best so: the one who runs takes the mutex many times in a row.
- * Starving:   a waiter that loses and has waited for more than STARVE sets STARVING. From then on unlock keeps HELD and
- *             makes the oldest waiter the owner, whom it lets run at once. The mode ends with the last waiter, or with one
- *             that has waited for less (M-03).
- * Invariants: STARVING => HELD: it is set together with an exchange that finds HELD, and goes before HELD does.
- *             A waiter gets into the row only by an exchange that finds HELD; so an unlock comes after it, which sees
- *             QUEUED, and wakes a waiter unless WOKEN says that somebody is awake who will lock and unlock (or queue anew,
- *             for which HELD must be set again). WOKEN is cleared by the one it stands for, when it gets the mutex or
- *             queues. (If a second one is awake beside it, one of them may clear it early: that costs a wake, no waiter.)
+ * Starving:   a waiter that loses and has waited for more than STARVE sets STARVING. From then on unlock makes the oldest
+ *             waiter the owner without letting go between, and lets it run at once. The mode ends with the last waiter, or
+ *             with one that has waited for less (M-03).
+ * Invariants: HELD is alone or KEPT is set, too: by who takes the mutex and leaves other bits set, by who sets the first of them.
+ *             STARVING => the mutex is taken (HELD or KEPT): it is set by an exchange that finds it so, and goes before they do.
+ *             A waiter gets into the row only by an exchange that finds the mutex taken; so an exchange of unlock comes after
+ *             it, which sees QUEUED, and wakes a waiter unless WOKEN says that somebody is awake who will lock and unlock (or
+ *             queue anew, for which the mutex must be taken again). WOKEN is cleared by the one it stands for, when it gets the
+ *             mutex or queues. (If a second one is awake beside it, one of them may clear it early: that costs a wake, no waiter.)
  * Cancelled:  a waiter whose context is cancelled takes itself off the row. While it is in the row it has no wake-up to pass on:
  *             unlock goes on to the next one when it loses the claim. One that was woken and comes too late queues like any
  *             other, and leaves from there.
  * Life:       the next owner may free the mutex as soon as it has it (W-04). So unlock takes the waiter off the row
- *             while HELD is still set, and its last touch is the exchange that drops HELD - or, handing over, the one that
+ *             while KEPT is still set, and its last touch is the exchange that drops KEPT - or, handing over, the one that
  *             drops LISTED: the new owner is readied after that. (Between looking and dropping, nobody else can get the
- *             mutex, so nobody can free it.) A waiter's last touch before it has the mutex is the exchange that drops
+ *             mutex, so nobody can free it.) Without KEPT the subtraction is the last touch. A waiter's last touch before it has the mutex is the exchange that drops
  *             LISTED, without which it cannot be taken off the row.
- * Cost:       lock and unlock are one exchange each when nobody waits, which <weft/sync.h> makes in the caller. A wait allocates nothing.
+ * Cost:       lock is an exchange and unlock a subtraction when nobody waits, which <weft/sync.h> makes in the caller. A wait allocates nothing.
  * Callers:    goroutines and threads, the owner or not; not signal handlers.
  * Source:     the modes and the 1 ms are those of Go's sync.Mutex; the row in the object is this file's. */
 #define WEFT_OUT_OF_LINE /* the functions themselves are defined here */
@@ -47,6 +51,9 @@
 #define STARVING UINT64_C(4)
 #define QUEUED UINT64_C(8)
 #define LISTED UINT64_C(16)
+#define KEPT UINT64_C(32)
+
+#define TAKEN (HELD | KEPT)
 
 #define STARVE WEFT_MILLISECOND
 
@@ -83,12 +90,18 @@ static inline bool lock_fast(struct mutex *mutex)
     return weft__cas_acquire(&mutex->state, &expected, HELD);
 }
 
+/* The state once somebody holds the mutex, beside the bits of others. */
+static inline uint64_t held(uint64_t others)
+{
+    return others == 0 ? HELD : others | HELD | KEPT;
+}
+
 /* Take it if it is free, though others wait: in one exchange. */
 static inline bool barge(struct mutex *mutex)
 {
     uint64_t state = weft__load_relaxed(&mutex->state); /* a try that fails synchronises nothing (M-04) */
-    while ((state & HELD) == 0)
-        if (weft__cas_acquire(&mutex->state, &state, state | HELD)) /* as in lock_fast */
+    while ((state & TAKEN) == 0)
+        if (weft__cas_acquire(&mutex->state, &state, held(state))) /* as in lock_fast */
             return true;
     return false;
 }
@@ -134,7 +147,7 @@ static void give_up(struct mutex *mutex, struct waiter *waiter)
 {
     uint64_t state = weft__load_relaxed(&mutex->state); /* the exchange checks it */
     unsigned turns = 0;
-    while (!list(mutex, &state, state, &turns))
+    while (!list(mutex, &state, state | ((state & HELD) != 0 ? KEPT : 0), &turns))
         ;
     if (waiter->in_row.is_listed)
         weft__row_remove(&mutex->row, &waiter->in_row);
@@ -155,8 +168,8 @@ static __attribute__((noinline)) int lock_slow(struct mutex *mutex, const struct
     uint64_t state = weft__load_relaxed(&mutex->state); /* the exchanges below check it */
     for (;;) {
         uint64_t mine = awake ? WOKEN : 0;
-        if ((state & HELD) == 0) {
-            if (weft__cas_acquire(&mutex->state, &state, (state | HELD) & ~mine)) /* as in lock_fast */
+        if ((state & TAKEN) == 0) {
+            if (weft__cas_acquire(&mutex->state, &state, held(state & ~mine))) /* as in lock_fast */
                 return 0;
             continue;
         }
@@ -165,7 +178,7 @@ static __attribute__((noinline)) int lock_slow(struct mutex *mutex, const struct
             state = spin(mutex, state, &awake);
             continue;
         }
-        if (!list(mutex, &state, (state & ~mine) | QUEUED | (starving ? STARVING : 0), &turns))
+        if (!list(mutex, &state, (state & ~mine) | KEPT | QUEUED | (starving ? STARVING : 0), &turns))
             continue;
         if (waiter.has_waited) {
             weft__row_put_front(&mutex->row, &waiter.in_row);
@@ -221,7 +234,7 @@ void weft__mutex_lock_for(weft_mutex *mutex, const struct weft__wait_reason *rea
 
 /* ---- unlock ---- */
 
-/* With HELD and LISTED: take the oldest waiter, let the mutex go, or hand it over. WOKEN is for the others in the row; without
+/* With KEPT and LISTED: take the oldest waiter, let the mutex go, or hand it over. WOKEN is for the others in the row; without
  * any, the mutex is left as if nobody had waited: the one that is awake may be long in coming, and each lock and unlock until
  * then should cost no more than usual. */
 static __attribute__((noinline)) void pass_on(struct mutex *mutex, uint64_t state)
@@ -231,9 +244,11 @@ static __attribute__((noinline)) void pass_on(struct mutex *mutex, uint64_t stat
     uint64_t wanted;
     do {
         hand_over = waiter != NULL && (state & STARVING) != 0;
-        wanted = state & ~(LISTED | (is_last ? QUEUED | STARVING : 0));
-        if (!hand_over)
-            wanted = (wanted & ~HELD) | (waiter != NULL && !is_last ? WOKEN : 0);
+        wanted = state & ~(KEPT | LISTED | (is_last ? QUEUED | STARVING : 0));
+        if (hand_over)
+            wanted = held(wanted);
+        else if (waiter != NULL && !is_last)
+            wanted |= WOKEN;
         if (waiter != NULL)
             waiter->is_owner = hand_over;
         /* The last touch. release: pairs with the lock that follows (M-01), and with who takes LISTED next. */
@@ -248,14 +263,16 @@ static __attribute__((noinline)) void pass_on(struct mutex *mutex, uint64_t stat
         weft__yield_to_ready();
 }
 
-static void unlock(struct mutex *mutex)
+/* After the subtraction, which has left something: KEPT, so that the mutex is this caller's until it says otherwise. */
+static void let_go(struct mutex *mutex)
 {
     uint64_t state = weft__load_relaxed(&mutex->state); /* the exchanges below check it */
     for (unsigned turns = 0;;) {
-        if (WEFT__UNLIKELY((state & HELD) == 0))
+        /* Nobody takes it while it is kept; so there was nothing to subtract, and a bit of others has gone for it. */
+        if (WEFT__UNLIKELY((state & HELD) != 0))
             weft__fatal("sync: unlock of unlocked mutex");
         if ((state & QUEUED) == 0 || (state & (WOKEN | STARVING)) == WOKEN) {
-            if (weft__cas_release(&mutex->state, &state, state & ~HELD)) /* release: pairs with lock's acquire (M-01) */
+            if (weft__cas_release(&mutex->state, &state, state & ~KEPT)) /* release: pairs with lock's acquire (M-01) */
                 return;
         } else if (list(mutex, &state, state, &turns)) {
             pass_on(mutex, state | LISTED);
@@ -264,10 +281,22 @@ static void unlock(struct mutex *mutex)
     }
 }
 
+static inline void unlock(struct mutex *mutex)
+{
+    /* release: pairs with lock's acquire (M-01). */
+    if (weft__add_release(&mutex->state, -HELD) != HELD)
+        let_go(mutex);
+}
+
 void weft_mutex_unlock(weft_mutex *mutex)
 {
     weft__race_release(mutex);
     unlock((struct mutex *)mutex);
+}
+
+void weft_mutex_let_go(weft_mutex *mutex)
+{
+    let_go((struct mutex *)mutex);
 }
 
 void weft__mutex_unlock_for(weft_mutex *mutex)
