@@ -233,40 +233,15 @@ bool weft_chan_try_recv_untyped(void *channel, void *value, bool *ok)
 
 /* --- close ----------------------------------------------------------------------------------------------------------- */
 
-/* How far ahead of a walk its waiters and their tasks are prefetched: each lies in a frame, on a page of its own. */
-enum { NEAR = 4, FAR = 8 };
-
-/* Under the lock: take everybody off a list; they are chained by next in front of more. prev is the one FAR behind. */
-static struct weft__waiter *dismiss(weft__waiters *list, enum weft__waiter_result result, struct weft__waiter *more)
+/* Under the lock: take everybody off a list. A waiter's frame may be gone once its task is ready. */
+static void dismiss(weft__waiters *list, enum weft__waiter_result result, struct weft__woken *woken)
 {
-    struct weft__waiter *waiter, *dismissed[FAR] = {NULL};
-    for (unsigned i = 0; (waiter = weft__waiters_take(list)) != NULL; i++) {
+    struct weft__waiter *waiter;
+    while ((waiter = weft__waiters_take(list)) != NULL) {
         waiter->result = (uint8_t)result;
         if (result == WEFT__WAITER_CLOSED)
             weft__race_publish(&waiter->task->race.in);
-        waiter->next = more;
-        waiter->prev = dismissed[i % FAR];
-        dismissed[i % FAR] = waiter;
-        more = waiter;
-    }
-    return more;
-}
-
-/* No locks held: wake a chain. A waiter's frame may be gone once its task is ready. */
-static void wake_all(struct weft__waiter *chain)
-{
-    struct weft__waiter *near = chain;
-    for (int i = 0; i < NEAR && near != NULL; i++)
-        near = near->next;
-    while (chain) {
-        struct weft__task *task = chain->task;
-        __builtin_prefetch(chain->prev);
-        if (near != NULL) {
-            __builtin_prefetch(near->task);
-            near = near->next;
-        }
-        chain = chain->next;
-        weft__ready(task);
+        weft__woken_add(woken, waiter->task);
     }
 }
 
@@ -291,10 +266,11 @@ void weft__chan_close_unlock(struct weft__chan *chan)
     weft__race_publish(&chan->race_closed);
     /* release: pairs with the load of weft__chan_is_finished, which takes no lock. */
     weft__store_release(&chan->closed, true);
-    struct weft__waiter *chain = dismiss(&chan->receivers, WEFT__WAITER_CLOSED, NULL);
-    chain = dismiss(&chan->senders, WEFT__WAITER_CLOSED, chain);
+    struct weft__woken woken = {.count = 0};
+    dismiss(&chan->receivers, WEFT__WAITER_CLOSED, &woken);
+    dismiss(&chan->senders, WEFT__WAITER_CLOSED, &woken);
     weft__chan_unlock(chan);
-    wake_all(chain);
+    weft__woken_ready(&woken);
 }
 
 /* --- length, capacity ------------------------------------------------------------------------------------------------ */
@@ -445,9 +421,10 @@ bool weft__chan_withdraw(struct weft__chan *chan)
 
 static __attribute__((noinline)) void unlock_and_wake(struct weft__chan *chan)
 {
-    struct weft__waiter *chain = dismiss(&chan->receivers, WEFT__WAITER_RETRY, NULL);
+    struct weft__woken woken = {.count = 0};
+    dismiss(&chan->receivers, WEFT__WAITER_RETRY, &woken);
     weft__chan_unlock(chan);
-    wake_all(chain);
+    weft__woken_ready(&woken);
 }
 
 /* Mostly nobody waits: a timer is reset much more often than it is waited for. */

@@ -136,13 +136,14 @@ static inline void runnable_prefetch_ahead(runnable r)
 }
 
 /* Have the frames of a goroutine that will soon be resumed, but not now, on their way to the cache: they are on a page of
- * their own. For the one who has it off every queue, or under the queue's lock. */
+ * their own. So much of them as leaves a channel operation for the function that has called it. For the one who has it off every
+ * queue, or under the queue's lock. */
 static inline void runnable_prefetch(runnable r)
 {
     if (r != RUNNABLE_NONE && !runnable_is_spawn(r)) {
         const char *frames = runnable_goroutine(r)->task.sp;
-        __builtin_prefetch(frames);
-        __builtin_prefetch(frames + 64);
+        for (int line = 0; line < 5; line++)
+            __builtin_prefetch(frames + line * 64);
     }
 }
 

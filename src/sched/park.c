@@ -325,6 +325,52 @@ void weft__ready(struct weft__task *task)
     weft__make_runnable(runnable_of_goroutine(task_goroutine(task)));
 }
 
+/* ---- ready: many at once ---- */
+
+void weft__woken_add(struct weft__woken *woken, struct weft__task *task)
+{
+    if (WEFT__UNLIKELY(task->is_thread)) {
+        task->next = woken->threads;
+        woken->threads = task;
+        return;
+    }
+    set_state(task_goroutine(task), WEFT__RUNNABLE);
+    task->ahead = RUNNABLE_NONE;
+    if (woken->last != NULL)
+        woken->last->next = task;
+    else
+        woken->first = task;
+    woken->last = task;
+    struct weft__task **latest = &woken->latest[woken->count++ % WEFT__WOKEN_AHEAD];
+    if (*latest != NULL)
+        (*latest)->ahead = runnable_of_goroutine(task_goroutine(task));
+    *latest = task;
+}
+
+void weft__woken_ready(struct weft__woken *woken)
+{
+    struct weft__task *task, *next;
+    for (task = woken->threads; task != NULL; task = next) {
+        next = task->next;
+        weft__thread_ready(task);
+    }
+    if (woken->count == 0)
+        return;
+    runnable first = runnable_of_goroutine(task_goroutine(woken->first));
+    if (woken->count > RUNQ_BATCH) { /* the ring would pass them on, in such batches */
+        weft__inject(first, runnable_of_goroutine(task_goroutine(woken->last)), woken->count);
+        return;
+    }
+    task = woken->first;
+    next = task->next;
+    for (uint32_t i = 1; i < woken->count; i++) {
+        task = next;
+        next = task->next;
+        weft__make_runnable(runnable_of_goroutine(task_goroutine(task)));
+    }
+    weft__make_runnable(first); /* the last one to come is the first to run */
+}
+
 /* ---- yield ---- */
 
 static void commit_to_tail(void *arg)

@@ -25,7 +25,7 @@
 #define RUNQ_BATCH 128u /* go to the global queue, or come from there, at once */
 #endif
 
-#define RUNQ_AHEAD 8u /* of a chain: how far in front of a walk its elements are prefetched */
+#define RUNQ_AHEAD WEFT__WOKEN_AHEAD /* of a chain: how far in front of a walk its elements are prefetched */
 
 struct runq {
     WEFT__ATOMIC(uint32_t) head;

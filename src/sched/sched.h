@@ -109,6 +109,18 @@ void weft__park(struct weft__task *self, const struct weft__wait_reason *reason,
 /* Make a parked task runnable: exactly once per park. The caller may hold locks of rank below SCHED. */
 void weft__ready(struct weft__task *task);
 
+/* Those that one call makes runnable: added in order under the lock of what they waited on, readied when it is let go. Zero: none.
+ * So each is touched once, and a crowd goes to the global queue as it is. */
+#define WEFT__WOKEN_AHEAD 8u
+struct weft__woken {
+    struct weft__task *first, *last;              /* goroutines */
+    struct weft__task *threads;                   /* the others, newest first */
+    struct weft__task *latest[WEFT__WOKEN_AHEAD]; /* goroutines, to be told who comes so many places behind them */
+    uint32_t count;                               /* of goroutines */
+};
+void weft__woken_add(struct weft__woken *woken, struct weft__task *task);
+void weft__woken_ready(struct weft__woken *woken); /* as weft__ready for each, once */
+
 /* Claims. */
 typedef WEFT__ATOMIC(uint32_t) weft__claim;
 #define WEFT__UNCLAIMED 0u

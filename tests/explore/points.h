@@ -34,6 +34,8 @@ void explore_wrote(void);                      /* shared memory has changed, or 
 void explore_park(struct weft__task *self, const struct weft__wait_reason *reason, void *object, weft__commit commit,
                   void *arg);
 void explore_ready(struct weft__task *task);
+void explore_woken_add(const struct weft__woken *woken, struct weft__task *task);
+void explore_woken_ready(const struct weft__woken *woken, const char *file, int line);
 void explore_parks(void);
 bool explore_lock_take(struct weft__lock *lock, bool wait, const char *file, int line);
 void explore_lock_leave(struct weft__lock *lock, const char *file, int line);
@@ -135,6 +137,8 @@ static inline bool explore_wrote_if(bool written)
 /* The functions themselves: a macro's own name is not expanded again. */
 #define weft__claim_try(claim, winner) (EXPLORE_WRITE, weft__claim_try((claim), (winner)))
 #define weft__ready(task) (EXPLORE_WRITE, explore_ready(task))
+#define weft__woken_add(woken, task) explore_woken_add((woken), (task))
+#define weft__woken_ready(woken) explore_woken_ready((woken), __FILE__, __LINE__)
 #define weft__park(self, reason, object, commit, arg)                                                                  \
     (EXPLORE_STEP, explore_parks(), explore_park((self), (reason), (object), (commit), (arg)))
 #define weft__park_until(self, reason, object, commit, arg, deadline, claim)                                           \

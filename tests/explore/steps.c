@@ -51,6 +51,14 @@ static struct waiter {
 } waiters[WAITERS_MAX];
 static int waiting;
 
+/* Those that a call is about to make runnable, in order. They may be in the commit step of their park still, on their way through a
+ * queue, so that they cannot be chained. */
+static struct woken {
+    const struct weft__woken *by;
+    struct weft__task *task;
+} woken_by[WAITERS_MAX];
+static int woken_count;
+
 /* ---- who is who ---- */
 
 void explore_register(int goroutine)
@@ -84,7 +92,7 @@ void explore_steps_begin(const struct explore_scenario *begun)
     scenario = begun;
     memset(ids, 0, sizeof ids);
     memset(parked_at, 0, sizeof parked_at);
-    waiting = commits = 0;
+    waiting = commits = woken_count = 0;
     rounds = 0;
     explore_record->steps = explore_record->choices = 0;
 }
@@ -191,6 +199,28 @@ void explore_ready(struct weft__task *task)
         explore_fail("a goroutine is readied twice");
     else
         its->is_ready = true;
+}
+
+void explore_woken_add(const struct weft__woken *woken, struct weft__task *task)
+{
+    CHECK(woken_count < WAITERS_MAX);
+    woken_by[woken_count++] = (struct woken){.by = woken, .task = task};
+}
+
+void explore_woken_ready(const struct weft__woken *woken, const char *file, int line)
+{
+    for (int i = 0; i < woken_count;) {
+        if (woken_by[i].by != woken) {
+            i++;
+            continue;
+        }
+        struct weft__task *task = woken_by[i].task;
+        memmove(&woken_by[i], &woken_by[i + 1], (size_t)(--woken_count - i) * sizeof woken_by[0]);
+        explore_step(file, line);
+        explore_wrote();
+        explore_ready(task);
+        i = 0; /* others may have come and gone at that point */
+    }
 }
 
 /* ---- locks and spinners ---- */

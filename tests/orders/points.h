@@ -130,6 +130,8 @@
 #define weft__park(self, reason, object, commit, arg)                                                                  \
     ((void)(reason), (void)(object), orders_park((self), (commit), (arg)))
 #define weft__ready(task) orders_ready(task)
+#define weft__woken_add(woken, task) orders_woken_add((woken), (task))
+#define weft__woken_ready(woken) orders_woken_ready(woken)
 #define weft__panic orders_panic
 #define weft__fatal orders_fatal
 #define weft__now() orders_now()

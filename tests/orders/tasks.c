@@ -62,6 +62,25 @@ void orders_ready(struct weft__task *task)
     orders_store(&readied[task - tasks], sizeof readied[0], 1, ORDERS_RELEASE, __FILE__, __LINE__);
 }
 
+void orders_woken_add(struct weft__woken *woken, struct weft__task *task)
+{
+    ORDERS_WRITE(contexts[task - tasks]);
+    task->next = NULL;
+    if (woken->last != NULL)
+        woken->last->next = task;
+    else
+        woken->first = task;
+    woken->last = task;
+}
+
+void orders_woken_ready(struct weft__woken *woken)
+{
+    for (struct weft__task *task = woken->first, *next; task != NULL; task = next) {
+        next = task->next;
+        orders_ready(task);
+    }
+}
+
 bool orders_panics(void (*fn)(void *arg), void *arg)
 {
     if (_setjmp(panics_go_to[orders_self()]) != 0)

@@ -14,6 +14,8 @@ void orders_tasks_begin(void);
 struct weft__task *orders_task(void); /* of the calling thread */
 void orders_park(struct weft__task *self, weft__commit commit, void *arg);
 void orders_ready(struct weft__task *task);
+void orders_woken_add(struct weft__woken *woken, struct weft__task *task);
+void orders_woken_ready(struct weft__woken *woken);
 bool orders_is_parked(
     int thread); /* it has begun to park, and not gone on since: of the simulation alone, it orders nothing */
 bool orders_has_parked(int thread);                   /* likewise; some time, and has gone on */
