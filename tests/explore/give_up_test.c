@@ -305,6 +305,46 @@ static void gives_up_writing_and_leaves(void)
     writes_or_gives_up();
     leave();
 }
+
+/* Who gives up finds that unlock has taken it off the row, and that somebody has the mutex anew. */
+static void locks_cancels_and_locks(void)
+{
+    weft_mutex_lock(&shared->mutex);
+    weft_sleep(1); /* the other one parks */
+    weft_context_cancel(context);
+    entries++;
+    weft_mutex_unlock(&shared->mutex);
+    weft_mutex_lock(&shared->mutex);
+    explore_check(++writers == 1);
+    weft_yield(); /* the other one gives up */
+    explore_check(--writers == 0);
+    entries++;
+    weft_mutex_unlock(&shared->mutex);
+}
+static void comes_late_and_frees(void)
+{
+    weft_sleep(1);
+    weft_mutex_lock(&shared->mutex);
+    if (entries + given_up == 3) {
+        explore_free_watched(shared, sizeof *shared);
+        shared = NULL;
+        return;
+    }
+    explore_check(++writers == 1);
+    weft_sleep(1);
+    explore_check(--writers == 0);
+    entries++;
+    weft_mutex_unlock(&shared->mutex);
+}
+static void end_late(void)
+{
+    if (shared != NULL) {
+        check_unused();
+        explore_check(entries + given_up == 4);
+        free(shared);
+    }
+    weft_context_free(context);
+}
 static void end_leaving(void)
 {
     weft_context_free(context);
@@ -316,6 +356,10 @@ START_TEST(w04_freed_by_the_last)
                                        .goroutines = {locks_and_leaves, gives_up_and_leaves, cancels},
                                        .begin = begin_leaving,
                                        .end = end_leaving});
+    explore(&(struct explore_scenario){.name = "give_up_late",
+                                       .goroutines = {locks_cancels_and_locks, locks_or_gives_up, comes_late_and_frees},
+                                       .begin = begin,
+                                       .end = end_late});
     explore(&(struct explore_scenario){.name = "give_up_free_rwmutex",
                                        .goroutines = {reads_and_leaves, gives_up_writing_and_leaves, cancels},
                                        .begin = begin_leaving,

@@ -7,7 +7,7 @@
  *   the internal lock         a point; a taken lock is waited for, not spun on
  *   ready, claim, timers, spawn  a point first; the rest is one step
  *   park                      a point first; then the commit step, on the parker's stack and with points of its own, and the sleep
- *   busy waiting              the spinner goes on when somebody has written something
+ *   busy waiting              the spinner goes on when somebody has written something; a moment is one pause
  *   random numbers            a choice of two
  *   the processor's number    each goroutine has one of its own, as between scheduling points nobody else has its processor
  *   memory                    an arena that gives the same addresses in each execution and sees use after free
@@ -28,6 +28,7 @@
 #include "base/lock.h"
 #include "port/port.h"
 #include "sched/sched.h"
+#include "sync/spin.h"
 
 void explore_step(const char *file, int line); /* a scheduling point */
 void explore_wrote(void);                      /* shared memory has changed, or is about to in this step */
@@ -148,6 +149,7 @@ static inline bool explore_wrote_if(bool written)
 #define weft__timer_remove(timer) (EXPLORE_WRITE, weft__timer_remove(timer))
 #define weft__now() (EXPLORE_STEP, weft__now())
 #define weft__may_spin() explore_may_spin()
+#define weft__spin_moment() explore_pause(__FILE__, __LINE__)
 #define weft__random() explore_random()
 #define weft__processor_number() explore_processor()
 

@@ -128,9 +128,7 @@ START_TEST(m06_spinning)
                                        .goroutines = {reads, writes, writes, reads},
                                        .begin = begin,
                                        .end = end_four,
-                                       .may_spin = true,
-                                       .bound = 1,
-                                       .most = 20000});
+                                       .may_spin = true});
 }
 END_TEST
 

@@ -47,6 +47,15 @@ static void locks_twice(void)
     locks();
     locks();
 }
+static void locks_for_long(void)
+{
+    weft_mutex_lock(mutex);
+    explore_check(++inside == 1);
+    weft_sleep(2 * WEFT_MILLISECOND);
+    entries++;
+    explore_check(--inside == 0);
+    weft_mutex_unlock(mutex);
+}
 static void tries(void)
 {
     if (!weft_mutex_trylock(mutex))
@@ -91,27 +100,32 @@ END_TEST
 
 START_TEST(m06_spinning)
 {
+    explore(&(struct explore_scenario){.name = "mutex_spin_two",
+                                       .goroutines = {locks_twice, locks_for_long},
+                                       .begin = begin_mutex,
+                                       .end = end_three,
+                                       .may_spin = true});
     explore(&(struct explore_scenario){.name = "mutex_spin",
                                        .goroutines = {locks, locks, locks},
                                        .begin = begin_mutex,
                                        .end = end_three,
-                                       .may_spin = true,
-                                       .bound = 1,
-                                       .most = 20000});
+                                       .may_spin = true});
 }
 END_TEST
 
-/* M-03: who waits for more than a millisecond brings starvation mode about, which ends again. */
-static void locks_for_long(void)
+/* Has its second lock before the one that it has woken, who then sets the mode; and comes to its third while that one unlocks. */
+static void locks_for_long_thrice(void)
 {
-    weft_mutex_lock(mutex);
-    explore_check(++inside == 1);
-    weft_sleep(2 * WEFT_MILLISECOND);
-    entries++;
-    explore_check(--inside == 0);
-    weft_mutex_unlock(mutex);
+    for (int i = 0; i < 3; i++)
+        locks_for_long();
+}
+static void end_five(void)
+{
+    explore_check(entries == 5);
+    check_unlocked_and_free();
 }
 
+/* M-03: who waits for more than a millisecond brings starvation mode about, which ends again. */
 START_TEST(m03_starvation)
 {
     explore(&(struct explore_scenario){.name = "mutex_starving",
@@ -122,6 +136,10 @@ START_TEST(m03_starvation)
                                        .goroutines = {locks_for_long, locks, locks, tries},
                                        .begin = begin_mutex,
                                        .end = end_tried});
+    explore(&(struct explore_scenario){.name = "mutex_starving_thrice",
+                                       .goroutines = {locks_for_long_thrice, locks, locks},
+                                       .begin = begin_mutex,
+                                       .end = end_five});
 }
 END_TEST
 
@@ -155,6 +173,30 @@ static void begin_three(void)
     begin_mutex();
     left = 3;
 }
+static void locks_for_long_and_again(void)
+{
+    locks_for_long();
+    locks();
+}
+/* The last owner does not even unlock it. */
+static void locks_or_frees(void)
+{
+    weft_mutex_lock(mutex);
+    if (entries == 2) {
+        explore_free_watched(mutex, sizeof *mutex);
+        mutex = NULL;
+        return;
+    }
+    pass();
+    weft_mutex_unlock(mutex);
+}
+static void end_freed(void)
+{
+    if (mutex == NULL)
+        return;
+    explore_check(entries == 3);
+    check_unlocked_and_free();
+}
 
 START_TEST(w04_mutex_freed_by_the_next_owner)
 {
@@ -167,6 +209,10 @@ START_TEST(w04_mutex_freed_by_the_next_owner)
         .name = "mutex_free_queue",
         .goroutines = {locks_for_long_and_last_frees, locks_for_long_and_last_frees, locks_and_last_frees},
         .begin = begin_three});
+    explore(&(struct explore_scenario){.name = "mutex_free_handed_over",
+                                       .goroutines = {locks_for_long_and_again, locks_or_frees},
+                                       .begin = begin_mutex,
+                                       .end = end_freed});
 }
 END_TEST
 
