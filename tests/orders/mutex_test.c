@@ -100,6 +100,27 @@ static void the_fourth_frees(int self)
     the_last_frees(4);
 }
 
+/* One that barges in by a try is the next owner, too; if it comes last it frees the mutex. */
+static void the_last_frees_by_a_try(int self)
+{
+    if (self > 0) {
+        each_once(self);
+        return;
+    }
+    for (int i = 0; i < 4; i++) {
+        orders_delay(2 * STEPS);
+        if (!weft_mutex_trylock(&mutex))
+            continue;
+        alone();
+        if (passed == 3) {
+            orders_gone(&mutex, sizeof mutex);
+            return;
+        }
+        passed--; /* the others count */
+        unlock();
+    }
+}
+
 static void unlocked_by_another(int self)
 {
     if (self == 0) {
@@ -136,6 +157,52 @@ static void locks_that_a_context_ends(int self)
     }
 }
 
+/* One that gives up finds the mutex in any state that the others leave it in. Whoever comes last frees it. That somebody has given up,
+ * without the mutex, is not ordered by it. */
+static uint32_t has_given_up;
+
+static void with_one_that_gives_up(void)
+{
+    with_a_context();
+    has_given_up = 0;
+    orders_atomic(&has_given_up, sizeof has_given_up);
+}
+
+static bool is_last_of(int owners)
+{
+    return passed == owners || (passed == owners - 1 && orders_load(&has_given_up, sizeof has_given_up, ORDERS_ACQUIRE,
+                                                                    __FILE__, __LINE__) != 0);
+}
+
+static void one_gives_up_and_the_last_frees(int self)
+{
+    orders_delay(STEPS / 3); /* most get into each other's way */
+    if (self == 0) {
+        lock();
+        alone();
+        if (orders_random(2) != 0)
+            weft_context_cancel(context);
+        unlock();
+        each_once(self);
+    } else if (self == 1) {
+        int error = weft_mutex_lock_ctx(context, &mutex);
+        orders_frames_gone();
+        if (error != 0) {
+            orders_store(&has_given_up, sizeof has_given_up, 1, ORDERS_RELEASE, __FILE__, __LINE__);
+            return;
+        }
+        alone();
+        unlock();
+    } else {
+        lock();
+        alone();
+        if (is_last_of(5))
+            orders_gone(&mutex, sizeof mutex);
+        else
+            unlock();
+    }
+}
+
 static void is_free(void)
 {
     uint64_t state = orders_load(&mutex.opaque[0], sizeof mutex.opaque[0], ORDERS_RELAXED, __FILE__, __LINE__);
@@ -159,6 +226,8 @@ static const struct orders_test tests[] = {
     {3, locked_at_first, unlocked_by_another, is_free, NULL, NULL},
     {3, with_a_context, locks_that_a_context_ends, is_free_and_context, NULL, NULL},
     {4, with_a_context, locks_that_a_context_ends, is_free_and_context, NULL, NULL},
+    {3, free_at_first, the_last_frees_by_a_try, NULL, NULL, NULL},
+    {4, with_one_that_gives_up, one_gives_up_and_the_last_frees, end_with_context, NULL, NULL},
 };
 
 SUITE(m01_w04, tests, 20000)
