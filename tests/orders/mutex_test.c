@@ -157,8 +157,8 @@ static void locks_that_a_context_ends(int self)
     }
 }
 
-/* One that gives up finds the mutex in any state that the others leave it in. Whoever comes last frees it. That somebody has given up,
- * without the mutex, is not ordered by it. */
+/* One that gives up finds the mutex in any state that the others leave it in. Whoever comes last frees it. That somebody has
+ * given up, without the mutex, is not ordered by it. */
 static uint32_t has_given_up;
 
 static void with_one_that_gives_up(void)
