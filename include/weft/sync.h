@@ -91,7 +91,7 @@ WEFT_API bool weft_mutex_trylock(weft_mutex *mutex);
  *  Source: Go's Mutex.Unlock. */
 WEFT_API void weft_mutex_unlock(weft_mutex *mutex);
 
-/** weft_mutex_let_go - second half of an unlock, when others wait or have waited. Not to be called by hand; weft_mutex_unlock does.
+/** weft_mutex_let_go - second half of an unlock, when others wait or have waited. Not to be called by hand.
  *  Blocks: never. Callable from: goroutines and threads. Ordering: none beyond that of the first half. Source: Weft's own. */
 WEFT_API void weft_mutex_let_go(weft_mutex *mutex);
 
@@ -116,9 +116,9 @@ WEFT_API void *weft_once_value_get(weft_once_value *once);
 
 WEFT_END_DECLS
 
-/* What is nearly always all of it is done where it is called: one exchange for a lock, one subtraction for an unlock, one load for a once. Not
- * under ThreadSanitizer, where the library itself says what is ordered. Define WEFT_OUT_OF_LINE before the headers to have
- * every call go to the library. */
+/* What is nearly always all of it is done where it is called: one exchange for a lock, one subtraction for an unlock, one load
+ * for a once. Not under ThreadSanitizer, where the library itself says what is ordered. Define WEFT_OUT_OF_LINE before the headers
+ * to have every call go to the library. */
 #define WEFT__MUTEX_HELD UINT64_C(1)
 #define WEFT__ONCE_DONE UINT64_C(8)
 

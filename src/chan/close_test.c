@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * close_test.c - a close that wakes a crowd (C-05): goroutines that receive, with a context or without, selects, plain threads. Each
- * goes on once, whether the crowd fits into the closer's queue or goes to the global one as it is. The channel is freed as soon as
- * the last of them has gone on. */
+ * close_test.c - a close that wakes a crowd (C-05): goroutines that receive, with a context or without, selects, plain
+ * threads. Each goes on once, whether the crowd fits into the closer's queue or goes to the global one as it is. The channel
+ * is freed as soon as the last of them has gone on. */
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -127,23 +127,27 @@ static void never_goes_on(chan(int) c, atomic_int *went_on)
         weft_yield();
 }
 
+static chan(int) left_behind;
+static atomic_int went_on;
+
 static int leaves_app(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    static atomic_int went_on;
-    static chan(int) c;
-    c = chan_make(int, 0);
+    left_behind = chan_make(int, 0);
     for (int i = 0; i < 3 * BATCH; i++)
-        test_check(go(never_goes_on, c, &went_on) == 0);
-    parked_await_receivers(c, 3 * BATCH);
-    chan_close(c);
+        test_check(go(never_goes_on, left_behind, &went_on) == 0);
+    parked_await_receivers(left_behind, 3 * BATCH);
+    chan_close(left_behind);
     return 0;
 }
 
 START_TEST(g02_the_run_ends_with_a_crowd_in_the_queues)
 {
-    for (int turn = test_spawning_iterations(20); turn > 0; turn--)
-        test_run(leaves_app);
+    for (int turn = test_spawning_iterations(60); turn > 0; turn--) {
+        test_run_at(1 << turn % 3, leaves_app);
+        parked_await_lost();
+        chan_free(left_behind);
+    }
 }
 END_TEST
 

@@ -11,27 +11,31 @@
  *               LISTED    spin bit that protects the row
  *               KEPT      HELD is gone or soon will be, but nobody may take the mutex yet: unlock is still to look who waits
  * Unlock:     takes HELD off by a subtraction, which needs not know the other bits. When nothing is left, that was all; else
- *             KEPT is left among the rest, so the mutex is still the unlocker's until it takes that off, too.
+ *             KEPT is among the rest, so the mutex is still the unlocker's until it takes that off, too.
  * Normal:     unlock drops KEPT and wakes the oldest waiter, who competes with whoever comes along; losing, it goes back to
  *             the front. Throughput is best so: the one who runs takes the mutex many times in a row.
  * Starving:   a waiter that loses and has waited for more than STARVE sets STARVING. From then on unlock makes the oldest
  *             waiter the owner without letting go between, and lets it run at once. The mode ends with the last waiter, or
  *             with one that has waited for less (M-03).
- * Invariants: HELD is alone or KEPT is set, too: by who takes the mutex and leaves other bits set, by who sets the first of them.
- *             STARVING => the mutex is taken (HELD or KEPT): it is set by an exchange that finds it so, and goes before they do.
- *             A waiter gets into the row only by an exchange that finds the mutex taken; so an exchange of unlock comes after
- *             it, which sees QUEUED, and wakes a waiter unless WOKEN says that somebody is awake who will lock and unlock (or
- *             queue anew, for which the mutex must be taken again). WOKEN is cleared by the one it stands for, when it gets the
- *             mutex or queues. (If a second one is awake beside it, one of them may clear it early: that costs a wake, no waiter.)
+ * Invariants: HELD is alone, or KEPT is set, too: by who takes the mutex and leaves other bits set, and by who sets the first
+ *             of them. STARVING => the mutex is taken (HELD or KEPT): it is set by an exchange that finds it so, and goes
+ *             before they do.
+ *             A waiter gets into the row only by an exchange that finds the mutex taken; so an exchange of unlock comes
+ *             after it, which sees QUEUED, and wakes a waiter unless WOKEN says that somebody is awake who will lock and
+ *             unlock (or queue anew, for which the mutex must be taken again). WOKEN is cleared by the one it stands for, when
+ *             it gets the mutex or queues. (If a second one is awake beside it, one of them may clear it early: that costs a
+ *             wake, no waiter.)
  * Cancelled:  a waiter whose context is cancelled takes itself off the row. While it is in the row it has no wake-up to pass on:
  *             unlock goes on to the next one when it loses the claim. One that was woken and comes too late queues like any
  *             other, and leaves from there.
  * Life:       the next owner may free the mutex as soon as it has it (W-04). So unlock takes the waiter off the row
  *             while KEPT is still set, and its last touch is the exchange that drops KEPT - or, handing over, the one that
  *             drops LISTED: the new owner is readied after that. (Between looking and dropping, nobody else can get the
- *             mutex, so nobody can free it.) Without KEPT the subtraction is the last touch. A waiter's last touch before it has the mutex is the exchange that drops
- *             LISTED, without which it cannot be taken off the row.
- * Cost:       lock is an exchange and unlock a subtraction when nobody waits, which <weft/sync.h> makes in the caller. A wait allocates nothing.
+ *             mutex, so nobody can free it.) When nothing is left, the subtraction is the last touch. A
+ *             waiter's last touch before it has the mutex is the exchange that drops LISTED, without which it cannot be taken
+ *             off the row.
+ * Cost:       lock is an exchange and unlock a subtraction when nobody waits, which <weft/sync.h> makes in the caller. A wait
+ *             allocates nothing.
  * Callers:    goroutines and threads, the owner or not; not signal handlers.
  * Source:     the modes and the 1 ms are those of Go's sync.Mutex; the row in the object is this file's. */
 #define WEFT_OUT_OF_LINE /* the functions themselves are defined here */
