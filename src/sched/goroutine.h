@@ -61,7 +61,7 @@ struct spawn {
     uint8_t kind; /* enum weft__spawn_kind */
     bool is_long; /* a struct long_spawn */
     bool is_main;
-    uint32_t size;   /* of the value, for the two copying kinds */
+    uint32_t size;   /* of the value, for the two copying kinds; a short one: see runnable_set_ahead */
     uint64_t few[4]; /* integer arguments; kind HEAP: few[0] is the value's address */
 #ifdef WEFT_RACE_REPORTS
     void *fiber; /* TSan's handle, until the goroutine has it */
@@ -122,17 +122,32 @@ _Static_assert(offsetof(struct goroutine, task) == 0 && offsetof(struct weft__ta
                "the queue link comes first");
 _Static_assert(offsetof(struct weft__task, deferred) < 64, "a switch and a wake touch one line of a task");
 
-/* In a chain of many: ahead's first line is wanted when the walk comes to r. Spawn records have no room to say so, and lie side
- * by side. */
+/* What is looked at first, whoever has written it last. A hint, for anyone: it may be gone. */
+static inline void runnable_prefetch_first(runnable r)
+{
+    __builtin_prefetch((const void *)(r & ~(runnable)1), 1);
+}
+
+/* In a chain of many: ahead's first line is wanted when the walk comes to r. A short spawn record, which has no size to keep, says
+ * how far away it is, in units that the addresses of all records and goroutines are multiples of. */
+#define RUNNABLE_UNIT 16
 static inline void runnable_set_ahead(runnable r, runnable ahead)
 {
-    if (!runnable_is_spawn(r))
+    if (!runnable_is_spawn(r)) {
         runnable_goroutine(r)->task.ahead = ahead;
+        return;
+    }
+    struct spawn *s = runnable_spawn(r);
+    int64_t distance = ahead != RUNNABLE_NONE ? (int64_t)((ahead & ~(runnable)1) - (runnable)s) / RUNNABLE_UNIT : 0;
+    if (!s->is_long)
+        s->size = distance == (int32_t)distance ? (uint32_t)distance : 0;
 }
 static inline void runnable_prefetch_ahead(runnable r)
 {
     if (!runnable_is_spawn(r))
-        __builtin_prefetch((const void *)runnable_goroutine(r)->task.ahead);
+        runnable_prefetch_first(runnable_goroutine(r)->task.ahead);
+    else if (!runnable_spawn(r)->is_long)
+        runnable_prefetch_first(r + (runnable)((int64_t)(int32_t)runnable_spawn(r)->size * RUNNABLE_UNIT));
 }
 
 /* Have the frames of a goroutine that will soon be resumed, but not now, on their way to the cache: they are on a page of

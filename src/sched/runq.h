@@ -152,6 +152,7 @@ static inline runnable runq_steal(struct runq *from, struct runq *to)
         for (uint32_t i = 0; i < count; i++) {
             runnable r = weft__load_relaxed(&from->ring[(head + i) % RUNQ_SIZE]);
             weft__store_relaxed(&to->ring[(to_tail + i) % RUNQ_SIZE], r); /* not published yet */
+            runnable_prefetch_first(r);                                   /* the other processor has written it */
         }
         if (!weft__cas_release(&from->head, &head, head + count)) /* pairs with runq_put: the slots have been read */
             continue;

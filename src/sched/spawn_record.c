@@ -6,7 +6,7 @@
  * batches, so that under the lock one word changes hands, not each record's link, which is in the other processor's cache.
  *
  * Data:       a batch is a chain linked by next. Its first record has its size, and in few[0] the next batch: records that
- *             are free have no arguments. spare_spawns.count counts records.
+ *             are free have no arguments; few[RECORD_AHEAD] is a hint. spare_spawns.count counts records.
  * Life:       slabs are never given back (a machine that is lost may hold records); all that is free is reachable from the lists.
  * Locks:      runtime.lock for what is spare; a processor's list is its owner's. */
 #include "sched/spawn_record.h"
@@ -14,6 +14,7 @@
 #include "port/port.h"
 
 #define SLAB_RECORDS 64u
+#define FAR 8 /* how many records before it is taken one that another processor has had is prefetched */
 
 static size_t record_size(bool is_long)
 {
@@ -31,6 +32,7 @@ static struct spawn *slab(bool is_long)
         struct spawn *s = (struct spawn *)(memory + i * size);
         s->is_long = is_long;
         s->next = i + 1 < SLAB_RECORDS ? memory + (i + 1) * size : NULL;
+        s->few[RECORD_AHEAD] = (uint64_t)(uintptr_t)s->next;
     }
     return (struct spawn *)memory;
 }
@@ -88,6 +90,7 @@ struct spawn *weft__record_take_spare(struct processor *p, bool is_long)
 void weft__record_give_spare(struct spawn *s)
 {
     s->next = NULL;
+    s->few[RECORD_AHEAD] = 0;
     lock();
     put_batch(s, 1);
     unlock();
@@ -96,9 +99,13 @@ void weft__record_give_spare(struct spawn *s)
 void weft__record_spill(struct processor *p, bool is_long)
 {
     uint32_t count = RECORD_CACHE_MAX / 2;
-    struct spawn *first = p->spawns.first[is_long], *last = first;
-    for (uint32_t i = 1; i < count; i++)
+    struct spawn *first = p->spawns.first[is_long], *last = first, *behind[FAR] = {NULL};
+    for (uint32_t i = 1; i < count; i++) {
         last = last->next;
+        if (behind[i % FAR] != NULL)
+            behind[i % FAR]->few[RECORD_AHEAD] = (uint64_t)(uintptr_t)last;
+        behind[i % FAR] = last;
+    }
     p->spawns.first[is_long] = last->next;
     p->spawns.count[is_long] -= count;
     last->next = NULL;

@@ -9,6 +9,7 @@
 #include "sched/runtime.h"
 
 #define RECORD_CACHE_MAX 256u
+#define RECORD_AHEAD 1 /* few[RECORD_AHEAD] of a free one: one that will be taken some time after it, or NULL */
 
 struct spawn *weft__record_take_spare(struct processor *p, bool is_long);
 void weft__record_give_spare(struct spawn *s);
@@ -22,7 +23,7 @@ static inline struct spawn *record_take(struct processor *p, bool is_long)
         return weft__record_take_spare(p, is_long);
     p->spawns.first[is_long] = s->next;
     p->spawns.count[is_long]--;
-    __builtin_prefetch(s->next, 1); /* the next one may have ended on another processor */
+    __builtin_prefetch((void *)(uintptr_t)s->few[RECORD_AHEAD], 1); /* it may have ended on another processor */
     return s;
 }
 
@@ -34,6 +35,7 @@ static inline void record_give(struct processor *p, struct spawn *s)
         return;
     }
     s->next = p->spawns.first[is_long];
+    s->few[RECORD_AHEAD] = (uint64_t)(uintptr_t)s->next;
     p->spawns.first[is_long] = s;
     if (WEFT__UNLIKELY(++p->spawns.count[is_long] > RECORD_CACHE_MAX))
         weft__record_spill(p, is_long);
