@@ -178,15 +178,11 @@ int weft__start_for_work(struct machine *m)
 }
 
 /* A machine did not come, on which others may have relied. There is none to be started for a while, so that this ends; but one
- * that has gone idle meanwhile can do it. */
+ * that has gone idle meanwhile can look for what there is. */
 static void do_without(int error)
 {
     weft__say_no_thread(error);
-    lock();
-    bool again = is_open() && weft__work_somewhere();
-    unlock();
-    if (again)
-        weft__wake_processor();
+    weft__wake_processor();
 }
 
 void weft__wake_processor(void)

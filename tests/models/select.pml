@@ -593,7 +593,7 @@ proctype closer()
 #ifdef MARK_LATE
     closed[CLOSES] = true;
 #endif
-    wake_one(A); /* wake_all */
+    wake_one(A); /* weft__woken_ready */
     wake_one(B)
 }
 
