@@ -396,7 +396,7 @@ static void says_so(void)
     weft__store_relaxed(&has_run, true);
 }
 
-/* The last that it does is to look whether there is anything to do for a machine that could not be had. */
+/* The last that it does is to ask once more for a machine, when one could not be had. */
 static void *spawns_without_a_thread(void *unused)
 {
     await(1);
