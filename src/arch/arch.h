@@ -10,6 +10,7 @@
 #ifndef WEFT_ARCH_H
 #define WEFT_ARCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,18 @@ struct weft__arguments {
  * not, as no ABI keeps them across a call. */
 void *weft__arch_switch(void **from, void *to, void *value);
 
+/* Return what fn(first, second) returns, which most likely switches to another context and is resumed later: for the outermost
+ * function of the library through which somebody waits. Where it returns to it finds more often than the processor's return
+ * stack, which knows the call of whoever was left: see arch.S. */
+#if defined(__x86_64__)
+bool weft__arch_wait(void *first, void *second, bool (*fn)(void *first, void *second));
+#else
+static inline bool weft__arch_wait(void *first, void *second, bool (*fn)(void *first, void *second))
+{
+    return fn(first, second);
+}
+#endif
+
 /* Make a context that, when it is first switched to, calls entry(value) on the stack that ends (exclusively) at top; the
  * stack pointer is aligned to 16 bytes, whatever top is. entry never returns. It inherits the floating-point control state of the caller of prepare. Backtraces
  * end at entry. Returns the stack pointer to switch to. */
@@ -67,10 +80,14 @@ uint64_t weft__arch_call_few(void (*fn)(void), const uint64_t integer[4]);
 /* The thread's own word, of whoever is above this room. A context may be resumed on another thread: so the address of a thread-local
  * variable must not be kept across a switch, which compilers do not know. These instructions they cannot look into, and do not
  * merge or move across each other; the empty one of the setter keeps its store before them. */
-extern __thread void *weft__arch_word __attribute__((tls_model("initial-exec")));
+struct weft__arch_word {
+    void *word;
+    const void *left; /* weft__arch_wait's: where the call returns to that was the last to begin on the thread */
+};
+extern __thread struct weft__arch_word weft__arch_word __attribute__((tls_model("initial-exec")));
 static inline void weft__arch_set_word(void *word)
 {
-    weft__arch_word = word;
+    weft__arch_word.word = word;
     __asm__ __volatile__("" ::: "memory");
 }
 static inline void *weft__arch_get_word(void)

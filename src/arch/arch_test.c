@@ -377,6 +377,46 @@ START_TEST(a_context_goes_on_in_another_thread)
 }
 END_TEST
 
+/* --- waiting --------------------------------------------------------------------------------------------------------- */
+
+static void *waiter_sp[2];
+
+static bool hop(void *first, void *second)
+{
+    int self = *(const int *)first;
+    uint64_t *turns = second, turn = ++*turns;
+    weft__arch_switch(&waiter_sp[self], waiter_sp[1 - self], NULL);
+    test_check(turn == *turns);
+    return turn % 2 != 0;
+}
+
+/* From two places: the other one was left sometimes at the same place, sometimes at another, and so are both ways to return. */
+static void wait_here_and_there(int self, int turns, int there)
+{
+    uint64_t mine = 0, random = (uint64_t)self, same = (uint64_t)self;
+    for (int i = 0; i < turns; i++) {
+        uint64_t a = next_random(&random), b = next_random(&random), c = next_random(&random);
+        bool odd = i % there != 0 ? weft__arch_wait(&self, &mine, hop) : !weft__arch_wait(&self, &mine, hop);
+        test_check(odd == ((mine % 2 != 0) == (i % there != 0)));
+        /* a, b and c have lived in registers meanwhile. */
+        test_check(a == next_random(&same) && b == next_random(&same) && c == next_random(&same));
+    }
+    test_check(mine == (uint64_t)turns);
+}
+static void waiter(void *value)
+{
+    (void)value;
+    for (;;)
+        wait_here_and_there(1, 1000, 3);
+}
+
+START_TEST(a_wait_returns_to_where_it_was_called)
+{
+    waiter_sp[1] = weft__arch_prepare(new_stack(), waiter);
+    wait_here_and_there(0, test_iterations(100000), 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("arch");
@@ -394,6 +434,7 @@ int main(void)
     tcase_add_test(cases, l02_alignment_at_entry);
     tcase_add_test(cases, restart_begins_again_on_the_same_stack);
     tcase_add_test(cases, a_context_goes_on_in_another_thread);
+    tcase_add_test(cases, a_wait_returns_to_where_it_was_called);
     suite_add_tcase(suite, cases);
     return test_main(suite);
 }

@@ -12,7 +12,7 @@
 #define MACHINE_STACK_TOOLS ((size_t)1 << 20)
 
 /* The calling machine: see weft__machine. used: it is named in instructions, where link-time optimisation does not look. */
-__thread void *weft__arch_word __attribute__((used, tls_model("initial-exec")));
+__thread struct weft__arch_word weft__arch_word __attribute__((used, tls_model("initial-exec")));
 
 void weft__machine_set(struct machine *m)
 {

@@ -188,7 +188,9 @@ static inline void announce(struct machine *m, struct goroutine *g, enum weft__s
     weft__fence_compiler();
 }
 
-void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg)
+/* Inline in weft__park, which is most of its calls. */
+static inline void suspend(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit,
+                           void *arg)
 {
     announce(m, g, state, commit, arg);
     struct processor *p = m->p;
@@ -206,6 +208,11 @@ void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state stat
         return;
     }
     switch_to(m, &g->task.sp, runnable_goroutine(r));
+}
+
+void weft__suspend(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg)
+{
+    suspend(m, g, state, commit, arg);
 }
 
 void weft__suspend_for(struct machine *m, struct goroutine *g, enum weft__state state, weft__commit commit, void *arg,
@@ -258,16 +265,18 @@ bool weft__any_at_home(bool lost)
     return any;
 }
 
-struct weft__task *weft__self(void)
-{
-    struct machine *m = weft__machine();
-    return WEFT__LIKELY(m != NULL && m->g != NULL) ? &m->g->task : weft__thread_self();
-}
-
 int weft__processor_number(void)
 {
     struct machine *m = weft__machine();
     return WEFT__LIKELY(m != NULL && m->p != NULL) ? (int)m->p->number : -1;
+}
+
+/* With the arguments where weft__park has them. */
+static __attribute__((noinline)) void park_thread(struct weft__task *self, const struct weft__wait_reason *reason,
+                                                  void *object, weft__commit commit, void *arg)
+{
+    (void)reason, (void)object;
+    weft__thread_park(self, commit, arg, NEVER, NULL);
 }
 
 void weft__park(struct weft__task *self, const struct weft__wait_reason *reason, void *object, weft__commit commit,
@@ -276,10 +285,10 @@ void weft__park(struct weft__task *self, const struct weft__wait_reason *reason,
     self->reason = reason;
     self->object = object;
     if (WEFT__UNLIKELY(self->is_thread)) {
-        weft__thread_park(self, commit, arg, NEVER, NULL);
+        park_thread(self, reason, object, commit, arg);
         return;
     }
-    weft__suspend(weft__machine(), task_goroutine(self), WEFT__WAITING, commit, arg);
+    suspend(weft__machine(), task_goroutine(self), WEFT__WAITING, commit, arg);
 }
 
 /* ---- ready ---- */
@@ -298,31 +307,38 @@ void weft__put_tail(struct processor *p, runnable r)
     }
 }
 
-void weft__make_runnable(runnable r)
+/* The rest of weft__make_runnable where there is one; in functions of their own, as for weft__suspend. */
+static __attribute__((noinline)) bool displaced(struct processor *p, runnable old)
+{
+    weft__put_tail(p, old);
+    weft__wake_for(p);
+    return true;
+}
+
+static __attribute__((noinline)) bool inject_one(runnable r)
+{
+    weft__inject(r, r, 1);
+    return true;
+}
+
+bool weft__make_runnable(runnable r)
 {
     struct machine *m = weft__machine();
     struct processor *p = m != NULL ? m->p : NULL;
-    if (WEFT__UNLIKELY(p == NULL)) {
-        weft__inject(r, r, 1);
-        return;
-    }
+    if (WEFT__UNLIKELY(p == NULL))
+        return inject_one(r);
     /* A lone run-next wakes nobody: the caller most likely parks soon and runs it itself, while waking another core costs
      * far more. If it does not, the watchdog opens the slot to thieves. */
     runnable old = runq_put_next(&p->queue, r);
-    if (old != RUNNABLE_NONE) {
-        weft__put_tail(p, old);
-        weft__wake_for(p);
-    }
+    return WEFT__LIKELY(old == RUNNABLE_NONE) || displaced(p, old);
 }
 
-void weft__ready(struct weft__task *task)
+bool weft__ready(struct weft__task *task)
 {
-    if (WEFT__UNLIKELY(task->is_thread)) {
-        weft__thread_ready(task);
-        return;
-    }
+    if (WEFT__UNLIKELY(task->is_thread))
+        return weft__thread_ready(task);
     set_state(task_goroutine(task), WEFT__RUNNABLE);
-    weft__make_runnable(runnable_of_goroutine(task_goroutine(task)));
+    return weft__make_runnable(runnable_of_goroutine(task_goroutine(task)));
 }
 
 /* ---- ready: many at once ---- */

@@ -6,7 +6,7 @@
  * Size:       a thousand goroutines that take turns stay where their frames are in the cache; more of them pass through the global
  *             queue, in batches.
  * Invariants: tail - head <= RUNQ_SIZE. Only the owner stores tail and puts something into next; head moves forward by
- *             compare-and-swap, by owner and thieves; next is emptied by compare-and-swap, by owner and thieves.
+ *             compare-and-swap, by owner and thieves; next is emptied by an exchange, by owner and thieves.
  * Exactly once: an element is taken by the one whose CAS moves head past it. The ring slot is read before the CAS;
  *             if the owner has overwritten the slot since, head has moved and the CAS fails (indices are 32 bits wide: a
  *             thief would have to sleep through 2^32 takes to be fooled).
@@ -90,8 +90,8 @@ static inline runnable runq_take_next(struct runq *q)
 {
     runnable r = weft__load_relaxed(&q->next);
     /* acquire: pairs with runq_put_next. No release: nothing of the taker's is published by an empty slot. */
-    if (r != RUNNABLE_NONE && !weft__cas_acquire(&q->next, &r, RUNNABLE_NONE))
-        r = RUNNABLE_NONE;
+    if (r != RUNNABLE_NONE)
+        r = weft__exchange_acquire(&q->next, RUNNABLE_NONE);
     return r;
 }
 

@@ -80,9 +80,9 @@ struct processor {
 };
 
 struct machine {
+    struct goroutine *g; /* running goroutine, NULL in the scheduler loop; first, for weft__self */
     void *sp;            /* the scheduler loop's context, on the thread's own stack */
     struct processor *p; /* owner only while running; assigned by the waker while idle */
-    struct goroutine *g; /* running goroutine, NULL in the scheduler loop */
     /* What the next context has to do for the one that was left. Not NULL: a switch, or the choice of whom to switch to, is
      * under way (gate.c). The owner writes. */
     WEFT__ATOMIC(weft__commit) commit;
@@ -113,6 +113,8 @@ struct machine {
     void *last_arg;
     struct tools_machine tools;
 };
+
+_Static_assert(offsetof(struct machine, g) == 0 && offsetof(struct goroutine, task) == 0, "weft__self finds the task");
 
 struct runtime {
     struct weft__lock lock;
@@ -193,7 +195,7 @@ void weft__finish_switch(struct machine *m);
 /* Whether the oldest of the own ring have yielded to those in the global queue, which come first (P-03). */
 bool weft__has_yielded(struct processor *p);
 runnable weft__next_local(struct processor *p); /* run-next or queue; NONE: nothing, or the slow path is wanted */
-void weft__make_runnable(runnable r);
+bool weft__make_runnable(runnable r);
 void weft__put_tail(struct processor *p, runnable r);
 
 /* schedule.c */
@@ -287,9 +289,8 @@ void weft__gate_own(void);                    /* the world is not held until dis
 void weft__gate_disown(void);
 
 /* thread.c */
-struct weft__task *weft__thread_self(void);
 void weft__thread_park(struct weft__task *task, weft__commit commit, void *arg, int64_t deadline, weft__claim *claim);
-void weft__thread_ready(struct weft__task *task);
+bool weft__thread_ready(struct weft__task *task);
 
 /* run.c */
 int weft__sched_run(int (*app)(int, char **), int argc, char **argv);

@@ -24,6 +24,7 @@
 #include <weft/base.h>
 #include <weft/defer.h>
 
+#include "arch/arch.h"
 #include "base/atomic.h"
 #include "base/check.h"
 #include "base/lock.h"
@@ -98,16 +99,24 @@ struct weft__owned {
 void weft__locals_end(struct weft__task *task);
 void weft__locals_forget(struct weft__task *task);
 
-/* The calling goroutine, or the calling thread's own task. Never NULL. */
-struct weft__task *weft__self(void);
+/* The calling goroutine, or the calling thread's own task. Never NULL. The word of a thread that runs goroutines (arch.h) points to its
+ * machine, which begins with the one that runs. */
+struct weft__task *weft__thread_self(void);
+typedef struct weft__task *__attribute__((may_alias)) weft__running;
+static inline struct weft__task *weft__self(void)
+{
+    const weft__running *running = weft__arch_get_word();
+    return WEFT__LIKELY(running != NULL && *running != NULL) ? *running : weft__thread_self();
+}
 
 /* Wait; see the head of this file. commit runs with arg after the context is saved. */
 typedef void (*weft__commit)(void *arg);
 void weft__park(struct weft__task *self, const struct weft__wait_reason *reason, void *object, weft__commit commit,
                 void *arg);
 
-/* Make a parked task runnable: exactly once per park. The caller may hold locks of rank below SCHED. */
-void weft__ready(struct weft__task *task);
+/* Make a parked task runnable: exactly once per park. The caller may hold locks of rank below SCHED. Always true: an operation
+ * that is done when it has woken somebody can end with it, as a jump. */
+bool weft__ready(struct weft__task *task);
 
 /* Those that one call makes runnable: added in order under the lock of what they waited on, readied when it is let go. Zero: none.
  * So each is touched once, and a crowd goes to the global queue as it is. */

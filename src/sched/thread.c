@@ -26,13 +26,14 @@ struct weft__task *weft__thread_self(void)
     return &self.task;
 }
 
-void weft__thread_ready(struct weft__task *task)
+bool weft__thread_ready(struct weft__task *task)
 {
     struct thread_task *thread = (struct thread_task *)task;
     if (thread->counted)
         weft__add_seq(&weft__rt.foreign_waiting, FOREIGN_GOES_ON); /* before ready: see the head */
     weft__store_release(&thread->ready, 1u);                       /* pairs with thread_park's load */
     weft__port_futex_wake((uint32_t *)&thread->ready, 1);
+    return true;
 }
 
 void weft__thread_park(struct weft__task *task, weft__commit commit, void *arg, int64_t deadline, weft__claim *claim)

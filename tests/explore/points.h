@@ -34,7 +34,7 @@ void explore_step(const char *file, int line); /* a scheduling point */
 void explore_wrote(void);                      /* shared memory has changed, or is about to in this step */
 void explore_park(struct weft__task *self, const struct weft__wait_reason *reason, void *object, weft__commit commit,
                   void *arg);
-void explore_ready(struct weft__task *task);
+bool explore_ready(struct weft__task *task);
 void explore_woken_add(const struct weft__woken *woken, struct weft__task *task);
 void explore_woken_ready(const struct weft__woken *woken, const char *file, int line);
 void explore_parks(void);
@@ -133,6 +133,8 @@ static inline bool explore_wrote_if(bool written)
 
 #define weft__lock_take(lock, rank) ((void)(rank), (void)explore_lock_take((lock), true, __FILE__, __LINE__))
 #define weft__lock_try(lock, rank) ((void)(rank), explore_lock_take((lock), false, __FILE__, __LINE__))
+#define weft__lock_at_once(lock, rank) ((void)(rank), explore_lock_take((lock), false, __FILE__, __LINE__))
+#define weft__lock_after_all(lock, rank) weft__lock_take(lock, rank)
 #define weft__lock_leave(lock, rank) ((void)(rank), explore_lock_leave((lock), __FILE__, __LINE__))
 
 /* The functions themselves: a macro's own name is not expanded again. */

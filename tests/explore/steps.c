@@ -190,7 +190,7 @@ void explore_park(struct weft__task *self, const struct weft__wait_reason *reaso
         weft__park(self, reason, object, commit_nothing, NULL);
 }
 
-void explore_ready(struct weft__task *task)
+bool explore_ready(struct weft__task *task)
 {
     struct committing *its = find_committing(task);
     if (its == NULL)
@@ -199,6 +199,7 @@ void explore_ready(struct weft__task *task)
         explore_fail("a goroutine is readied twice");
     else
         its->is_ready = true;
+    return true;
 }
 
 void explore_woken_add(const struct weft__woken *woken, struct weft__task *task)

@@ -105,6 +105,7 @@
 #define weft__fence_compiler() orders_light_fence()
 #define weft__port_barrier() orders_heavy_fence()
 
+#define weft__arch_wait(first, second, fn) (fn)((first), (second))
 #define weft__arch_pause() orders_pause()
 #define weft__port_thread_yield() orders_pause()
 #define weft__port_thread_sleep(duration) ((void)(duration), orders_pause())

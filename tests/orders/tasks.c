@@ -56,10 +56,11 @@ bool orders_has_parked(int thread)
     return parks[thread] > 1;
 }
 
-void orders_ready(struct weft__task *task)
+bool orders_ready(struct weft__task *task)
 {
     ORDERS_WRITE(contexts[task - tasks]);
     orders_store(&readied[task - tasks], sizeof readied[0], 1, ORDERS_RELEASE, __FILE__, __LINE__);
+    return true;
 }
 
 void orders_woken_add(struct weft__woken *woken, struct weft__task *task)

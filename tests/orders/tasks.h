@@ -13,7 +13,7 @@
 void orders_tasks_begin(void);
 struct weft__task *orders_task(void); /* of the calling thread */
 void orders_park(struct weft__task *self, weft__commit commit, void *arg);
-void orders_ready(struct weft__task *task);
+bool orders_ready(struct weft__task *task);
 void orders_woken_add(struct weft__woken *woken, struct weft__task *task);
 void orders_woken_ready(struct weft__woken *woken);
 bool orders_is_parked(

@@ -89,6 +89,47 @@ weft__arch_switch:
     .cfi_endproc
     .size   weft__arch_switch, . - weft__arch_switch
 
+/* bool weft__arch_wait(void *first, void *second, bool (*fn)(void *, void *)) : rdi rsi rdx
+ *
+ * Whoever is left and whoever is resumed have called the same functions of the library to get here, so the processor's return stack
+ * is right about all frames but the one above: there it has the caller of the one that was left. If that is another place it is
+ * certain to be wrong, while a jump is foreseen by what happened before. That predictor looks back over fewer branches than a
+ * wait has, the one of conditional branches over more: so a few bits of the address are branched on first. If it is the same place
+ * a return keeps the return stack in step for the frames further up.
+ * Measured: a round trip of two goroutines with loops of their own 83 ns with a return, 70 so. */
+    .globl  weft__arch_wait
+    .hidden weft__arch_wait
+    .type   weft__arch_wait, @function
+    .p2align 4
+weft__arch_wait:
+    .cfi_startproc
+    endbr64
+    movq    weft__arch_word@gottpoff(%rip), %rax
+    movq    (%rsp), %rcx
+    movq    %rcx, %fs:8(%rax)       /* left */
+    subq    $8, %rsp
+    .cfi_adjust_cfa_offset 8
+    callq   *%rdx
+    movq    weft__arch_word@gottpoff(%rip), %rdx    /* anew: the thread may be another one */
+    addq    $8, %rsp
+    .cfi_adjust_cfa_offset -8
+    movq    (%rsp), %rcx
+    cmpq    %rcx, %fs:8(%rdx)
+    jne     1f
+    ret
+1:  addq    $8, %rsp
+    .cfi_adjust_cfa_offset -8
+    .cfi_register rip, rcx
+    testb   $0x10, %cl
+    jnz     2f
+2:  testb   $0x20, %cl
+    jnz     3f
+3:  testb   $0x8, %cl
+    jnz     4f
+4:  notrack jmpq *%rcx              /* to where a call ends, which no endbr64 marks */
+    .cfi_endproc
+    .size   weft__arch_wait, . - weft__arch_wait
+
 /* void weft__arch_inspect(void *sp, void (*fn)(void *), void *argument) : rdi rsi rdx
  * After the stack pointer has moved, the frame is described as the suspended switch's. */
     .globl  weft__arch_inspect
