@@ -35,11 +35,24 @@ void weft__lock_rank_left(const struct weft__lock *lock, enum weft__lock_rank ra
 #define weft__lock_rank_left(lock, rank) ((void)(lock), (void)(rank))
 #endif
 
-static inline void weft__lock_take(struct weft__lock *lock, enum weft__lock_rank rank)
+/* The two halves of take, for functions that are to have no frame: true if that was all; else the other half has to follow. */
+static inline bool weft__lock_at_once(struct weft__lock *lock, enum weft__lock_rank rank)
 {
     if (__builtin_expect(weft__exchange_acquire(&lock->word, 1u) != 0, 0))
-        weft__lock_wait(lock);
+        return false;
     weft__lock_rank_taken(lock, rank);
+    return true;
+}
+static inline void weft__lock_after_all(struct weft__lock *lock, enum weft__lock_rank rank)
+{
+    weft__lock_wait(lock);
+    weft__lock_rank_taken(lock, rank);
+}
+
+static inline void weft__lock_take(struct weft__lock *lock, enum weft__lock_rank rank)
+{
+    if (!weft__lock_at_once(lock, rank))
+        weft__lock_after_all(lock, rank);
 }
 
 static inline bool weft__lock_try(struct weft__lock *lock, enum weft__lock_rank rank)

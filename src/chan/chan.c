@@ -9,7 +9,10 @@
  * Callers:    goroutines park, plain threads wait in their task; signal handlers may not call.
  *
  * An operation that need not wait is one exchange, a copy and one store; the caller's task is looked up only when it
- * parks. The waiter of a parked operation is in the parker's frame. */
+ * parks. The waiter of a parked operation is in the parker's frame.
+ *
+ * Send and receive are functions without a frame as long as they go the quick way (operation.h): whatever else they do they end with,
+ * in a function of its own. */
 #include <stdint.h>
 
 #include "chan/operation.h"
@@ -17,12 +20,11 @@
 #include "port/port.h"
 
 /* Let the lock go and wake whom the operation has served. After the unlock the channel may be gone, after weft__ready the
- * waiter; neither is touched. */
-static inline void finish(struct weft__chan *chan, struct weft__task *wake)
+ * waiter; neither is touched. Always true, as weft__ready. */
+static inline bool finish(struct weft__chan *chan, struct weft__task *wake)
 {
     weft__chan_unlock(chan);
-    if (wake)
-        weft__ready(wake);
+    return !wake || weft__ready(wake);
 }
 
 static void commit_unlock(void *chan)
@@ -62,17 +64,54 @@ static inline void wait_in(struct weft__parked *parked, struct weft__task *self,
 
 /* --- send ------------------------------------------------------------------------------------------------------------ */
 
-static __attribute__((noinline)) void send_parked(struct weft__chan *chan, const void *value)
+static bool send_parked(void *channel, void *value)
 {
+    struct weft__chan *chan = channel;
     struct weft__task *self = weft__self();
     struct weft__parked parked;
 
-    wait_in(&parked, self, (void *)value, chan, &chan->senders);
+    wait_in(&parked, self, value, chan, &chan->senders);
     weft__race_publish(&self->race.out);
     weft__park(self, &weft__reason_send, &parked, commit_unlock, chan);
     weft__race_acquire(&self->race.in);
     if (WEFT__UNLIKELY(parked.waiter.result == WEFT__WAITER_CLOSED))
         weft__panic("send on closed channel");
+    return true;
+}
+
+static void send_held(struct weft__chan *chan, const void *value);
+
+/* Under the lock. */
+static inline __attribute__((always_inline)) void send(struct weft__chan *chan, const void *value, bool quick)
+{
+    struct weft__task *wake;
+    enum weft__outcome outcome = weft__chan_put(chan, value, &wake, quick);
+    if (WEFT__LIKELY(outcome == WEFT__DONE))
+        finish(chan, wake);
+    else if (outcome == WEFT__WOULD_WAIT)
+        weft__arch_wait(chan, (void *)value, send_parked);
+    else if (quick)
+        send_held(chan, value); /* which panics, if the channel is closed */
+    else
+        panic_unlocked(chan, "send on closed channel");
+}
+
+static __attribute__((noinline)) void send_held(struct weft__chan *chan, const void *value)
+{
+    send(chan, value, !WEFT__QUICK);
+}
+
+/* Somebody else has the lock. */
+static __attribute__((noinline)) void send_after_all(struct weft__chan *chan, const void *value)
+{
+    weft__chan_lock_after_all(chan);
+    send_held(chan, value);
+}
+
+static __attribute__((noinline)) void send_slowly(struct weft__chan *chan, const void *value)
+{
+    weft__chan_lock(chan);
+    send_held(chan, value);
 }
 
 void weft_chan_send_untyped(void *channel, const void *value)
@@ -83,15 +122,12 @@ void weft_chan_send_untyped(void *channel, const void *value)
     weft__race_read(&chan->race_used, 1, WEFT__RACE_CALLER);
     weft__race_read(value, chan->element_size, WEFT__RACE_CALLER);
 
-    struct weft__task *wake;
-    weft__chan_lock(chan);
-    enum weft__outcome outcome = weft__chan_put(chan, value, &wake);
-    if (WEFT__LIKELY(outcome == WEFT__DONE))
-        finish(chan, wake);
-    else if (outcome == WEFT__WOULD_WAIT)
-        send_parked(chan, value);
+    if (WEFT__UNLIKELY(!chan->quick))
+        send_slowly(chan, value);
+    else if (WEFT__LIKELY(weft__chan_lock_at_once(chan)))
+        send(chan, value, WEFT__QUICK);
     else
-        panic_unlocked(chan, "send on closed channel");
+        send_after_all(chan, value);
 }
 
 bool weft_chan_try_send_untyped(void *channel, const void *value)
@@ -104,7 +140,7 @@ bool weft_chan_try_send_untyped(void *channel, const void *value)
 
     struct weft__task *wake;
     weft__chan_lock(chan);
-    enum weft__outcome outcome = weft__chan_put(chan, value, &wake);
+    enum weft__outcome outcome = weft__chan_put(chan, value, &wake, !WEFT__QUICK);
     if (WEFT__UNLIKELY(outcome == WEFT__CLOSED))
         panic_unlocked(chan, "send on closed channel");
     finish(chan, wake);
@@ -113,19 +149,20 @@ bool weft_chan_try_send_untyped(void *channel, const void *value)
 
 /* --- receive --------------------------------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) bool recv_parked(struct weft__chan *chan, void *value)
+static bool recv_parked(void *channel, void *value)
 {
+    struct weft__chan *chan = channel;
     struct weft__task *self = weft__self();
     struct weft__parked parked;
-    uint32_t element_size = chan->element_size;
 
     wait_in(&parked, self, value, chan, &chan->receivers);
+    parked.waiter.element_size = chan->element_size;
     weft__race_publish(&self->race.out);
     weft__park(self, &weft__reason_recv, &parked, commit_unlock, chan);
     weft__race_acquire(&self->race.in);
     if (WEFT__LIKELY(parked.waiter.result == WEFT__WAITER_SERVED))
         return true;
-    weft__element_clear(value, element_size); /* closed; the channel itself may be gone */
+    weft__element_clear(parked.waiter.value, parked.waiter.element_size); /* closed; the channel itself may be gone */
     return false;
 }
 
@@ -136,7 +173,7 @@ static __attribute__((noinline)) bool recv_timed(struct weft__chan *chan, void *
         struct weft__task *wake;
         weft__chan_lock(chan);
         int64_t next = chan->source->poll(chan->source, chan);
-        if (weft__chan_get(chan, value, &wake) == WEFT__DONE) {
+        if (weft__chan_get(chan, value, &wake, !WEFT__QUICK) == WEFT__DONE) {
             finish(chan, wake);
             return true;
         }
@@ -159,29 +196,64 @@ static __attribute__((noinline)) bool recv_timed(struct weft__chan *chan, void *
     }
 }
 
-static inline bool receive(struct weft__chan *chan, void *value)
+/* Without the lock. */
+static __attribute__((noinline)) bool recv_finished(struct weft__chan *chan, void *value)
 {
-    if (WEFT__UNLIKELY(chan->timed))
-        return recv_timed(chan, value);
-    if (WEFT__UNLIKELY(weft__chan_is_finished(chan))) {
-        weft__race_acquire(&chan->race_closed);
-        weft__element_clear(value, chan->element_size);
-        return false;
-    }
+    weft__race_acquire(&chan->race_closed);
+    weft__element_clear(value, chan->element_size);
+    return false;
+}
 
-    struct weft__task *wake;
-    weft__chan_lock(chan);
-    enum weft__outcome outcome = weft__chan_get(chan, value, &wake);
-    if (WEFT__LIKELY(outcome == WEFT__DONE)) {
-        finish(chan, wake);
-        return true;
-    }
-    if (outcome == WEFT__WOULD_WAIT)
-        return recv_parked(chan, value);
+/* Under the lock. */
+static __attribute__((noinline)) bool recv_closed(struct weft__chan *chan, void *value)
+{
     uint32_t element_size = chan->element_size;
     weft__chan_unlock(chan);
     weft__element_clear(value, element_size);
     return false;
+}
+
+static bool recv_held(struct weft__chan *chan, void *value);
+
+/* Under the lock. */
+static inline __attribute__((always_inline)) bool recv(struct weft__chan *chan, void *value, bool quick)
+{
+    struct weft__task *wake;
+    enum weft__outcome outcome = weft__chan_get(chan, value, &wake, quick);
+    if (WEFT__LIKELY(outcome == WEFT__DONE))
+        return finish(chan, wake);
+    if (outcome == WEFT__WOULD_WAIT)
+        return weft__arch_wait(chan, value, recv_parked);
+    return quick && outcome == WEFT__NOT_QUICK ? recv_held(chan, value) : recv_closed(chan, value);
+}
+
+static __attribute__((noinline)) bool recv_held(struct weft__chan *chan, void *value)
+{
+    return recv(chan, value, !WEFT__QUICK);
+}
+
+/* Somebody else has the lock. */
+static __attribute__((noinline)) bool recv_after_all(struct weft__chan *chan, void *value)
+{
+    weft__chan_lock_after_all(chan);
+    return recv_held(chan, value);
+}
+
+static __attribute__((noinline)) bool recv_slowly(struct weft__chan *chan, void *value)
+{
+    if (chan->timed)
+        return recv_timed(chan, value);
+    weft__chan_lock(chan);
+    return recv_held(chan, value);
+}
+
+static inline bool receive(struct weft__chan *chan, void *value)
+{
+    if (WEFT__UNLIKELY(weft__chan_is_finished(chan))) /* a timed one never is */
+        return recv_finished(chan, value);
+    if (WEFT__UNLIKELY(!chan->quick))
+        return recv_slowly(chan, value);
+    return WEFT__LIKELY(weft__chan_lock_at_once(chan)) ? recv(chan, value, WEFT__QUICK) : recv_after_all(chan, value);
 }
 
 bool weft_chan_recv_untyped(void *channel, void *value)
@@ -212,7 +284,7 @@ static inline int try_recv(struct weft__chan *chan, void *value)
     weft__chan_lock(chan);
     if (WEFT__UNLIKELY(chan->timed))
         chan->source->poll(chan->source, chan);
-    enum weft__outcome outcome = weft__chan_get(chan, value, &wake);
+    enum weft__outcome outcome = weft__chan_get(chan, value, &wake, !WEFT__QUICK);
     finish(chan, wake);
     if (outcome == WEFT__CLOSED)
         weft__element_clear(value, element_size);
@@ -237,7 +309,7 @@ bool weft_chan_try_recv_untyped(void *channel, void *value, bool *ok)
 static void dismiss(weft__waiters *list, enum weft__waiter_result result, struct weft__woken *woken)
 {
     struct weft__waiter *waiter;
-    while ((waiter = weft__waiters_take(list)) != NULL) {
+    while ((waiter = weft__waiters_take(list, weft__waiters_oldest(list), !WEFT__QUICK)) != NULL) {
         waiter->result = (uint8_t)result;
         if (result == WEFT__WAITER_CLOSED)
             weft__race_publish(&waiter->task->race.in);
@@ -350,6 +422,7 @@ void *weft_chan_make_untyped(size_t element_size, size_t alignment, int64_t capa
     struct weft__chan *chan = (void *)(((uintptr_t)block + slack) & ~(uintptr_t)(slack ? LINE - 1 : 0));
     set_up(chan, (unsigned char *)chan + ring_at, (uint32_t)element_size, (uint64_t)capacity, site);
     chan->block = block;
+    chan->quick = weft__element_is_moved(element_size);
     weft__race_remember(chan->race_words = (unsigned char *)chan + words_at);
     return chan;
 }
@@ -405,7 +478,7 @@ bool weft__chan_offer(struct weft__chan *chan, const void *value)
     ASSERT(weft__lock_is_taken(&chan->lock));
     if (weft__chan_count(chan) != 0)
         return false;
-    weft__element_copy(weft__chan_slot(chan, chan->head), value, chan->element_size);
+    weft__element_copy(weft__chan_slot(chan, chan->head), value, chan->element_size, !WEFT__QUICK);
     weft__store_relaxed(&chan->count, 1u); /* ordered by the lock: nobody looks at a timed channel without it */
     return true;
 }

@@ -64,7 +64,7 @@ struct weft__chan {
     WEFT__ATOMIC(uint8_t) closed; /* written under the lock, read without it too; never goes back */
     uint8_t timed;                /* immutable: has a source */
     uint8_t done;                 /* immutable: a context's, that closes it by weft__chan_close_unlock alone */
-    uint8_t unused;
+    uint8_t quick;                /* immutable: no source, and elements that are moved, not copied: see operation.h */
     WEFT__ATOMIC(uint64_t) count; /* elements in the ring; written under the lock, read without it too */
     uint64_t capacity;            /* immutable */
     uint64_t head;                /* index of the oldest element; protected by the lock */
@@ -87,6 +87,14 @@ struct weft__chan {
 static inline void weft__chan_lock(struct weft__chan *chan)
 {
     weft__lock_take(&chan->lock, WEFT__RANK_CHAN);
+}
+static inline bool weft__chan_lock_at_once(struct weft__chan *chan)
+{
+    return weft__lock_at_once(&chan->lock, WEFT__RANK_CHAN);
+}
+static inline void weft__chan_lock_after_all(struct weft__chan *chan)
+{
+    weft__lock_after_all(&chan->lock, WEFT__RANK_CHAN);
 }
 static inline void weft__chan_unlock(struct weft__chan *chan)
 {

@@ -248,6 +248,52 @@ END_TEST
 
 /* ---- C-07, C-09, C-10, C-11 ---- */
 
+enum { SIZE_TURNS = 6 };
+
+/* Sends back what it receives, by operations or by selects: so main is served by either, from the ring, by one who waits for it and as one
+ * who waits. */
+static void send_back(void *in, void *out, bool by_select)
+{
+    static unsigned char value[65536];
+    struct weft_select_case get = {.operation = WEFT_SELECT_RECV, .channel = in, .value = value};
+    struct weft_select_case put = {.operation = WEFT_SELECT_SEND, .channel = out, .value = value};
+    for (int turn = 0; turn < SIZE_TURNS; turn++) {
+        if (by_select) {
+            test_check(weft_select(&get, 1) == 0 && weft_select(&put, 1) == 0);
+        } else {
+            test_check(weft_chan_recv_untyped(in, value));
+            weft_chan_send_untyped(out, value);
+        }
+        if (turn % 3 == 0)
+            weft_yield();
+    }
+}
+
+static void check_size(size_t size, int64_t capacity, bool by_select)
+{
+    static unsigned char in[65536], out[65536 + 1];
+    void *there = weft_chan_make_untyped(size, 1, capacity, NULL),
+         *back = weft_chan_make_untyped(size, 1, capacity, NULL);
+    test_check(there != NULL && back != NULL);
+    for (size_t i = 0; i < size; i++)
+        in[i] = (unsigned char)(i * 7 + size);
+    test_check(weft_go(send_back, there, back, by_select) == 0);
+    for (int turn = 0; turn < SIZE_TURNS; turn++) {
+        memset(out, 0, size);
+        out[size] = 0xa5;
+        in[0] = (unsigned char)turn;
+        if (turn % 2 == 0)
+            weft_yield();
+        weft_chan_send_untyped(there, in);
+        bool dropped = turn == SIZE_TURNS - 1;
+        test_check(weft_chan_recv_untyped(back, dropped ? NULL : out));
+        test_check(dropped || memcmp(in, out, size) == 0);
+        test_check(out[size] == 0xa5);
+    }
+    weft_chan_release_untyped(there);
+    weft_chan_release_untyped(back);
+}
+
 static int sizes_app(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -267,21 +313,11 @@ static int sizes_app(int argc, char **argv)
         test_check(chan_recv(zero, NULL));
     test_check(chan_len(zero) == 0);
     chan_free(zero);
-    static const size_t sizes[] = {1, 2, 3, 4, 5, 8, 16, 17, 4096, 65535, 65536};
-    static unsigned char in[65536], out[65536];
-    for (size_t i = 0; i < sizeof in; i++)
-        in[i] = (unsigned char)(i * 7 + 1);
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        void *c = weft_chan_make_untyped(sizes[s], 1, 2, NULL);
-        test_check(c != NULL);
-        for (int turn = 0; turn < 5; turn++) {
-            memset(out, 0, sizeof out);
-            in[0] = (unsigned char)turn;
-            weft_chan_send_untyped(c, in);
-            test_check(weft_chan_recv_untyped(c, out) && memcmp(in, out, sizes[s]) == 0);
-        }
-        weft_chan_release_untyped(c);
-    }
+    static const size_t sizes[] = {1, 2, 3, 4, 5, 8, 9, 16, 17, 4096, 65535, 65536};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int64_t capacity = 0; capacity <= 2; capacity++)
+            for (int by_select = 0; by_select <= 1; by_select++)
+                check_size(sizes[s], capacity, by_select);
     return 0;
 }
 

@@ -3,6 +3,10 @@
  * operation.h - the heart of send and receive: what happens under the channel's lock. Inline, because chan.c's fast
  * paths are little else; select.c uses the same.
  *
+ * There are two ways through an operation, of the same code. The quick one is for most channels, and calls nothing that comes
+ * back, so that its function has no frame: elements of the sizes that are moved, nobody else at the lock, no select at the head of the
+ * other side. What it is not made for it leaves as it was, with the lock held, to the other one.
+ *
  * An operation that finds its partner parked copies from stack to stack and leaves nothing for the partner to check (C-04):
  * the result is written, and the caller lets the lock go and then readies the task that *wake names. */
 #ifndef WEFT_CHAN_OPERATION_H
@@ -16,11 +20,20 @@
 enum weft__outcome {
     WEFT__WOULD_WAIT,
     WEFT__DONE,
-    WEFT__CLOSED /* receive: closed and drained; send: closed */
+    WEFT__CLOSED,   /* receive: closed and drained; send: closed */
+    WEFT__NOT_QUICK /* nothing was done: the quick way is not for this */
 };
 
-/* One element. The sizes that programs use most are moves; the rest is memcpy. */
-static inline void weft__element_copy(void *to, const void *from, uint32_t size)
+#define WEFT__QUICK true
+
+/* Whether elements of that size are moved. */
+static inline bool weft__element_is_moved(size_t size)
+{
+    return size == 0 || size == 1 || size == 2 || size == 4 || size == 8 || size == 16;
+}
+
+/* One element. The sizes that programs use most are moves; the rest is memcpy. quick: it is one of those. */
+static inline void weft__element_copy(void *to, const void *from, uint32_t size, bool quick)
 {
     __asm__(""
             : "+r"(to)); /* link-time optimisation, which sees the object, would warn of the sizes that are not taken */
@@ -34,7 +47,7 @@ static inline void weft__element_copy(void *to, const void *from, uint32_t size)
         memcpy(to, from, 1);
     else if (size == 2)
         memcpy(to, from, 2);
-    else if (size != 0)
+    else if (!quick && size != 0)
         memcpy(to, from, size);
 }
 
@@ -54,33 +67,38 @@ static inline unsigned char *weft__chan_slot(const struct weft__chan *chan, uint
 }
 
 /* Under the lock: hand the value to a parked receiver. */
-static inline struct weft__task *weft__waiter_fill(struct weft__waiter *receiver, const void *value, uint32_t size)
+static inline struct weft__task *weft__waiter_fill(struct weft__waiter *receiver, const void *value, uint32_t size,
+                                                   bool quick)
 {
     if (WEFT__LIKELY(receiver->value != NULL))
-        weft__element_copy(receiver->value, value, size);
+        weft__element_copy(receiver->value, value, size, quick);
     receiver->result = WEFT__WAITER_SERVED;
     return receiver->task;
 }
 
 /* Under the lock: send *value if that needs no waiting. */
-static inline enum weft__outcome weft__chan_put(struct weft__chan *chan, const void *value, struct weft__task **wake)
+static inline __attribute__((always_inline)) enum weft__outcome
+weft__chan_put(struct weft__chan *chan, const void *value, struct weft__task **wake, bool quick)
 {
     ASSERT(weft__lock_is_taken(&chan->lock));
     *wake = NULL;
     if (WEFT__UNLIKELY(weft__chan_is_closed(chan)))
         return WEFT__CLOSED;
-    struct weft__waiter *receiver = weft__waiters_take(&chan->receivers);
+    struct weft__waiter *receiver = weft__waiters_oldest(&chan->receivers);
+    if (quick && receiver && WEFT__UNLIKELY(receiver->claim))
+        return WEFT__NOT_QUICK;
+    receiver = weft__waiters_take(&chan->receivers, receiver, quick);
     if (receiver != NULL) {
-        *wake = weft__waiter_fill(receiver, value, chan->element_size);
+        *wake = weft__waiter_fill(receiver, value, chan->element_size, quick);
         weft__race_hand_over(chan, receiver->task);
         return WEFT__DONE;
     }
     uint64_t count = weft__chan_count(chan);
-    if (count < chan->capacity) {
+    if (WEFT__LIKELY(count < chan->capacity)) {
         uint64_t tail = chan->head + count;
         if (tail >= chan->capacity)
             tail -= chan->capacity;
-        weft__element_copy(weft__chan_slot(chan, tail), value, chan->element_size);
+        weft__element_copy(weft__chan_slot(chan, tail), value, chan->element_size, quick);
         weft__race_put(chan, tail);
         weft__store_relaxed(&chan->count, count + 1); /* ordered by the lock; readers without it take it for a hint */
         return WEFT__DONE;
@@ -89,21 +107,25 @@ static inline enum weft__outcome weft__chan_put(struct weft__chan *chan, const v
 }
 
 /* Under the lock: receive into *value (NULL: drop) if that needs no waiting. A closed channel leaves *value alone. */
-static inline enum weft__outcome weft__chan_get(struct weft__chan *chan, void *value, struct weft__task **wake)
+static inline __attribute__((always_inline)) enum weft__outcome weft__chan_get(struct weft__chan *chan, void *value,
+                                                                               struct weft__task **wake, bool quick)
 {
     ASSERT(weft__lock_is_taken(&chan->lock));
     *wake = NULL;
     uint64_t count = weft__chan_count(chan);
+    struct weft__waiter *sender = weft__waiters_oldest(&chan->senders);
     if (count != 0) {
+        if (quick && WEFT__UNLIKELY(sender) && sender->claim)
+            return WEFT__NOT_QUICK;
         unsigned char *slot = weft__chan_slot(chan, chan->head);
         if (WEFT__LIKELY(value != NULL))
-            weft__element_copy(value, slot, chan->element_size);
+            weft__element_copy(value, slot, chan->element_size, quick);
         chan->head = chan->head + 1 == chan->capacity ? 0 : chan->head + 1;
-        struct weft__waiter *sender = weft__waiters_take(&chan->senders);
-        if (sender != NULL) {
+        sender = weft__waiters_take(&chan->senders, sender, quick);
+        if (WEFT__UNLIKELY(sender != NULL)) {
             /* The ring is full: the slot that was freed is the new tail, and the first sender's value goes there in
              * the same critical section, so that nobody can get in front of it (C-03). */
-            weft__element_copy(slot, sender->value, chan->element_size);
+            weft__element_copy(slot, sender->value, chan->element_size, quick);
             sender->result = WEFT__WAITER_SERVED;
             *wake = sender->task;
         } else {
@@ -113,10 +135,12 @@ static inline enum weft__outcome weft__chan_get(struct weft__chan *chan, void *v
         weft__race_get(chan, *wake);
         return WEFT__DONE;
     }
-    struct weft__waiter *sender = weft__waiters_take(&chan->senders);
+    if (quick && sender && WEFT__UNLIKELY(sender->claim))
+        return WEFT__NOT_QUICK;
+    sender = weft__waiters_take(&chan->senders, sender, quick);
     if (sender != NULL) {
         if (WEFT__LIKELY(value != NULL))
-            weft__element_copy(value, sender->value, chan->element_size);
+            weft__element_copy(value, sender->value, chan->element_size, quick);
         sender->result = WEFT__WAITER_SERVED;
         *wake = sender->task;
         weft__race_take_over(sender->task);

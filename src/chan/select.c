@@ -203,11 +203,12 @@ static void set_ok(const struct weft_select_case *one, bool ok)
 }
 
 /* Under the lock of its channel. */
-static enum weft__outcome attempt(const struct weft_select_case *one, struct weft__task **wake)
+static inline __attribute__((always_inline)) enum weft__outcome attempt(const struct weft_select_case *one,
+                                                                        struct weft__task **wake)
 {
     struct weft__chan *chan = one->channel;
-    return one->operation == WEFT_SELECT_SEND ? weft__chan_put(chan, one->value, wake)
-                                              : weft__chan_get(chan, one->value, wake);
+    return one->operation == WEFT_SELECT_SEND ? weft__chan_put(chan, one->value, wake, !WEFT__QUICK)
+                                              : weft__chan_get(chan, one->value, wake, !WEFT__QUICK);
 }
 
 /* Without locks; the channel may be gone. What the case's operation leaves. */

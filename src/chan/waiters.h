@@ -56,23 +56,18 @@ static inline void weft__waiters_remove(weft__waiters *list, struct weft__waiter
 void weft__waiters_drop_repeated(const struct weft__waiter *winner);
 
 /* Under the lock: take out the oldest one that is still to be had, or NULL. A waiter whose claim somebody else has won
- * is dropped from the list on the way; its frame cannot be gone, because its owner has to take this lock to leave. */
-static inline struct weft__waiter *weft__waiters_take(weft__waiters *list)
+ * is dropped from the list on the way; its frame cannot be gone, because its owner has to take this lock to leave.
+ * waiter: the oldest one, or NULL. quick: it has no claim. */
+static inline struct weft__waiter *weft__waiters_take(weft__waiters *list, struct weft__waiter *waiter, bool quick)
 {
-    struct weft__waiter *waiter;
-    while ((waiter = weft__waiters_oldest(list)) != NULL) {
-        struct weft__waiter *next = waiter->next;
-        if (next == waiter) {
-            weft__store_release(list,
-                                NULL); /* pairs with weft__chan_seems_full and _empty: after a close, closed is seen */
-        } else {
-            struct weft__waiter *newest = waiter->prev;
-            next->prev = newest;
-            newest->next = next;
-            weft__store_relaxed(list, next);
-        }
+    for (; waiter != NULL; waiter = weft__waiters_oldest(list)) {
+        struct weft__waiter *next = waiter->next, *newest = waiter->prev;
+        next->prev = newest; /* its own, if it is alone: no branch is worth two stores */
+        newest->next = next;
+        /* release: pairs with weft__chan_seems_full and _empty: who finds NULL after a close sees closed */
+        weft__store_release(list, next != waiter ? next : NULL);
         waiter->listed = false;
-        if (WEFT__LIKELY(!waiter->claim))
+        if (quick || WEFT__LIKELY(!waiter->claim))
             return waiter;
         if (weft__claim_try(waiter->claim, waiter->index + 1u)) {
             if (WEFT__UNLIKELY(waiter->repeated))
