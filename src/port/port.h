@@ -44,6 +44,11 @@ int weft__port_thread_at_exit(void (*fn)(void *arg), void *arg);
 bool weft__port_barrier(void);
 int weft__port_processors(void);   /* by affinity mask and cgroup quota (rounded up), at least 1 */
 int weft__port_thread_count(void); /* threads of this process; -1 unknown */
+/* The number by which the kernel knows the calling thread; the processor time that the thread of that number has used, in ns, -1
+ * unknown; and whether it would run: it does, or waits for a processor. False also if that is unknown. */
+int weft__port_thread_number(void);
+int64_t weft__port_thread_time(int number);
+bool weft__port_thread_would_run(int number);
 
 /* Files: the first line of a small file such as those in /proc; -errno. buffer is NUL-terminated. */
 int weft__port_read_file(const char *path, char *buffer, size_t size);

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -136,18 +137,46 @@ bool weft__port_barrier(void)
     return known > 0 && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
+/* What follows the program's name in a file stat: that name is in parentheses and may hold anything. */
+static const char *after_name(const char *line)
+{
+    const char *name_ends = strrchr(line, ')');
+    return name_ends ? name_ends + 1 : NULL;
+}
+
 int weft__port_thread_count(void)
 {
     char line[1024];
     if (weft__port_read_file("/proc/self/stat", line, sizeof line) != 0)
         return -1;
-    /* The second field is the program's name in parentheses and may hold anything; the third follows the last ')'. */
-    const char *at = strrchr(line, ')');
-    for (int field = 2; at && field < 20; field++) {
-        at = strchr(at + 1, ' ');
-    }
+    const char *at = after_name(line);
+    for (int field = 3; at && field <= 20; field++)
+        at = strchr(at + (field > 3), ' ');
     if (!at)
         return -1;
     int count = atoi(at + 1);
     return count > 0 ? count : -1;
+}
+
+int weft__port_thread_number(void)
+{
+    return (int)syscall(SYS_gettid);
+}
+
+int64_t weft__port_thread_time(int number)
+{
+    struct timespec used;
+    /* The clock of a thread, as pthread_getcpuclockid makes it of one that is known to be alive: CPUCLOCK_PERTHREAD, CPUCLOCK_SCHED. */
+    clockid_t clock = (clockid_t)((~(unsigned)number << 3) | 6);
+    return clock_gettime(clock, &used) == 0 ? (int64_t)used.tv_sec * 1000000000 + used.tv_nsec : -1;
+}
+
+bool weft__port_thread_would_run(int number)
+{
+    char path[64], line[1024];
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/stat", number);
+    if (weft__port_read_file(path, line, sizeof line) != 0)
+        return false;
+    const char *at = after_name(line);
+    return at && at[0] == ' ' && at[1] == 'R';
 }

@@ -122,8 +122,11 @@ _Static_assert(offsetof(struct goroutine, task) == 0 && offsetof(struct weft__ta
                "the queue link comes first");
 _Static_assert(offsetof(struct weft__task, deferred) < 64, "a switch and a wake touch one line of a task");
 
+/* Compilers take a function that only prefetches for one without effects, and drop calls of it that they have not inlined by then. */
+#define RUNNABLE_PREFETCHES static inline __attribute__((always_inline))
+
 /* What is looked at first, whoever has written it last. A hint, for anyone: it may be gone. */
-static inline void runnable_prefetch_first(runnable r)
+RUNNABLE_PREFETCHES void runnable_prefetch_first(runnable r)
 {
     __builtin_prefetch((const void *)(r & ~(runnable)1), 1);
 }
@@ -142,7 +145,7 @@ static inline void runnable_set_ahead(runnable r, runnable ahead)
     if (!s->is_long)
         s->size = distance == (int32_t)distance ? (uint32_t)distance : 0;
 }
-static inline void runnable_prefetch_ahead(runnable r)
+RUNNABLE_PREFETCHES void runnable_prefetch_ahead(runnable r)
 {
     if (!runnable_is_spawn(r))
         runnable_prefetch_first(runnable_goroutine(r)->task.ahead);
@@ -153,7 +156,7 @@ static inline void runnable_prefetch_ahead(runnable r)
 /* Have the frames of a goroutine that will soon be resumed, but not now, on their way to the cache: they are on a page of
  * their own. So much of them as leaves a channel operation for the function that has called it. For the one who has it off every
  * queue, or under the queue's lock. */
-static inline void runnable_prefetch(runnable r)
+RUNNABLE_PREFETCHES void runnable_prefetch(runnable r)
 {
     if (r != RUNNABLE_NONE && !runnable_is_spawn(r)) {
         const char *frames = runnable_goroutine(r)->task.sp;

@@ -73,6 +73,8 @@ static void *machine_main(void *arg)
 {
     struct machine *m = arg;
     weft__machine_set(m);
+    weft__store_relaxed(&m->thread,
+                        weft__port_thread_number()); /* the watchdog asks the kernel with it, nothing else */
     weft__tools_machine_init(&m->tools);
     m->exceptions = weft__exceptions_here();
     const struct weft__sched_hooks *hooks = weft__load_relaxed(&weft__rt.hooks); /* set before the first thread */

@@ -263,8 +263,7 @@ static void tear_down(bool machines_lost, uint32_t count)
     weft__stack_each(abandon, &machines_lost);
     weft__lock_take(&weft__rt.lock,
                     WEFT__RANK_SCHED); /* a lost machine may be injecting, which now drops what it has */
-    runnable all = weft__rt.global_first;
-    weft__rt.global_first = RUNNABLE_NONE;
+    runnable all = weft__global_take_all();
     weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
     weft__spawn_drop_chain(all);
     for (uint32_t i = 0; i < count; i++) {
@@ -341,7 +340,7 @@ static int open_run(const struct weft__sim_settings *sim, struct machine **first
         weft__rt.machine_count = weft__rt.idle_count = weft__rt.blocked_count = weft__rt.locked_count = 0;
         weft__rt.idle_processors = NULL;
         weft__rt.idle_machines = weft__rt.machines = NULL;
-        weft__rt.global_first = RUNNABLE_NONE;
+        weft__rt.batch_head = weft__rt.batch_tail = 0;
         weft__rt.timekeeper_until = NEVER;
         weft__rt.start_after = 0;
         weft__rt.start_failures = 0;

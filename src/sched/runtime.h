@@ -74,9 +74,10 @@ struct processor {
     bool is_lost;                   /* protected by runtime.lock: its machine is, and has it */
     struct processor *idle_next;    /* of idle ones, and of spare ones; protected by runtime.lock */
     struct machine *machine;        /* who has it; protected by runtime.lock */
-    uint32_t seen_tick, seen_slice; /* watchdog only, as the next two */
+    uint32_t seen_tick, seen_slice; /* watchdog only, as the next three */
     int64_t seen_at, slice_at;
-    uint32_t index; /* immutable */
+    int64_t seen_time; /* processor time of its thread, some time after seen_at; -1 not asked for yet */
+    uint32_t index;    /* immutable */
 };
 
 struct machine {
@@ -90,6 +91,7 @@ struct machine {
     runnable first; /* owner only: a spawn record that the loop is to resume before it looks for anything; or NONE */
     uint32_t random;
     uint16_t number;             /* immutable; tells the machines of a moment apart */
+    WEFT__ATOMIC(int) thread;    /* its number; the owner writes it once, 0 before */
     struct goroutine *given;     /* migrate.c: to run first; as p */
     uint32_t sections;           /* nesting of weft_blocking */
     bool spinning;               /* looks for work; counted in runtime.spinning */
@@ -116,17 +118,25 @@ struct machine {
 
 _Static_assert(offsetof(struct machine, g) == 0 && offsetof(struct goroutine, task) == 0, "weft__self finds the task");
 
+/* A chain in the global queue: global.c. */
+struct batch {
+    runnable first, last;
+    uint32_t count;
+};
+#define GLOBAL_BATCHES 1024u
+
 struct runtime {
     struct weft__lock lock;
     WEFT__ATOMIC(uint32_t) running;      /* a run is going on: 1; 0 outside */
     WEFT__ATOMIC(uint32_t) stopping;     /* the main function has returned */
-    runnable global_first, global_last;  /* protected by lock */
     WEFT__ATOMIC(uint32_t) global_count; /* written under lock */
     int busy, stuck;                     /* protected by lock */
     WEFT__ATOMIC(int) target;            /* procs wanted; written under lock */
     WEFT__ATOMIC(int32_t) room;          /* target - (busy - stuck), or 0 if negative; written under lock */
     WEFT__ATOMIC(int32_t) spinning;      /* machines that look for work */
     WEFT__ATOMIC(uint32_t) processor_count;
+    struct batch batches[GLOBAL_BATCHES];              /* protected by lock, as the next two */
+    uint32_t batch_head, batch_tail;                   /* [head, tail), modulo GLOBAL_BATCHES */
     struct processor *processors[PROCESSORS_MAX];      /* [0, processor_count) immutable during a run */
     struct processor *idle_processors;                 /* protected by lock, as the next */
     struct processor *spare_processors;                /* of runs that have ended */
@@ -227,9 +237,14 @@ void weft__processor_release(struct machine *m);
 void weft__processor_retire(struct processor *p); /* at the end of its run; NULL: nothing */
 bool weft__idle_remove(struct machine *m);
 struct machine *weft__idle_pop(void);
-runnable weft__global_take_one(void);
-void weft__global_put(runnable first, runnable last, uint32_t count);
 bool weft__can_nothing_happen(void);
+
+/* global.c; all under runtime.lock */
+bool weft__global_is_empty(void);
+void weft__global_put(runnable first, runnable last, uint32_t count); /* a chain */
+runnable weft__global_take_batch(uint32_t most, uint32_t *count); /* the oldest chain; NONE if there is none so short */
+runnable weft__global_take_one(void);
+runnable weft__global_take_all(void); /* as a chain; global_count stays */
 
 /* lock_thread.c */
 /* The loop of a machine whose thread belongs to a goroutine: that one, when it is its turn; NONE: the thread has to end. */

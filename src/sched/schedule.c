@@ -40,39 +40,12 @@ uint32_t weft__random(void)
     return *state = x;
 }
 
-/* ---- under the lock: counts, global queue, processors, idle machines ---- */
+/* ---- under the lock: counts, processors, idle machines ---- */
 
 void weft__room_changed(void)
 {
     int room = weft__load_relaxed(&weft__rt.target) - (weft__rt.busy - weft__rt.stuck);
     weft__store_relaxed(&weft__rt.room, room > 0 ? room : 0); /* a hint for those without the lock */
-}
-
-void weft__global_put(runnable first, runnable last, uint32_t count)
-{
-    ASSERT(weft__lock_is_taken(&weft__rt.lock));
-    if (first == last)
-        runnable_set_ahead(first, RUNNABLE_NONE);
-    runnable_set_next(last, RUNNABLE_NONE); /* it may be linked as it was in the chain that it came in */
-    if (weft__rt.global_first == RUNNABLE_NONE)
-        weft__rt.global_first = first;
-    else
-        runnable_set_next(weft__rt.global_last, first);
-    weft__rt.global_last = last;
-    /* An injector then asks whether somebody spins, by a CAS that is only a load if it fails: the store comes before that.
-     * Pairs with go_idle, which drops spinning and then loads this. */
-    weft__add_seq(&weft__rt.global_count, count);
-}
-
-runnable weft__global_take_one(void)
-{
-    runnable r = weft__rt.global_first;
-    if (r == RUNNABLE_NONE)
-        return RUNNABLE_NONE;
-    weft__rt.global_first = runnable_next(r);
-    runnable_prefetch_ahead(r);
-    weft__store_relaxed(&weft__rt.global_count, weft__load_relaxed(&weft__rt.global_count) - 1); /* a hint */
-    return r;
 }
 
 static struct processor *processor_new(void)
@@ -198,7 +171,7 @@ bool weft__can_nothing_happen(void)
 {
     ASSERT(weft__lock_is_taken(&weft__rt.lock));
     if (weft__rt.idle_count + weft__rt.locked_count != weft__rt.machine_count || weft__rt.blocked_count > 0 ||
-        weft__rt.busy > 0 || weft__rt.global_first != RUNNABLE_NONE || weft__timers_alive() > 0 ||
+        weft__rt.busy > 0 || !weft__global_is_empty() || weft__timers_alive() > 0 ||
         weft__load_relaxed(&weft__rt.stopping) != 0) /* both counts and stopping: written under the lock */
         return false;
     uint32_t count = weft__load_relaxed(&weft__rt.processor_count);
@@ -220,29 +193,36 @@ static void run_own_timers(struct processor *p)
         weft__timers_run(&p->timers, now);
 }
 
-/* A share of the global queue, but no more than limit: one to run, the rest to the own queue. */
+/* A share of the global queue, but no more than limit: one to run, the rest to the own queue. If it comes near a batch that is one. */
 static runnable global_get(struct processor *p, uint32_t limit)
 {
     if (weft__load_relaxed(&weft__rt.global_count) == 0) /* a hint */
         return RUNNABLE_NONE;
+    uint32_t most = RUNQ_SIZE - runq_length(&p->queue) + 1, count; /* thieves only make more room */
     lock();
-    uint32_t count = weft__load_relaxed(&weft__rt.global_count);
-    uint32_t share = count / (uint32_t)weft__load_relaxed(&weft__rt.target) + 1; /* under the lock */
-    if (share > count)
-        share = count;
-    if (share > limit)
+    uint32_t share = weft__load_relaxed(&weft__rt.global_count) / (uint32_t)weft__load_relaxed(&weft__rt.target) + 1;
+    if (share > limit / 4)
         share = limit;
-    runnable r = weft__global_take_one();
-    while (r != RUNNABLE_NONE && share-- > 1) {
-        runnable more = weft__global_take_one();
-        runnable_prefetch(more);
-        if (!runq_put(&p->queue, more)) {
-            weft__global_put(more, more, 1);
-            break;
+    if (share > most)
+        share = most;
+    runnable first = weft__global_take_batch(share, &count);
+    if (first == RUNNABLE_NONE) { /* a part of one */
+        runnable more = first = weft__global_take_one();
+        while (--share > 0 && (more = weft__global_take_one()) != RUNNABLE_NONE) {
+            runnable_prefetch(more);
+            CHECK(runq_put(&p->queue, more));
         }
+        unlock();
+        return first;
     }
     unlock();
-    return r;
+    for (runnable r = runnable_next(first), next; count > 1; count--, r = next) {
+        runnable_prefetch_ahead(r);
+        runnable_prefetch(r);
+        next = runnable_next(r); /* before a thief may have it */
+        CHECK(runq_put(&p->queue, r));
+    }
+    return first;
 }
 
 /* Those who have yielded to others go behind them. */
@@ -267,8 +247,8 @@ static runnable global_turn(struct processor *p, uint32_t tick)
     if (tick - p->global_tick < GLOBAL_EVERY)
         return RUNNABLE_NONE;
     p->global_tick = tick;
-    return global_get(p, p->has_yielded ? 1
-                                        : RUNQ_BATCH); /* the others would come behind those who have yielded to them */
+    return global_get(
+        p, p->has_yielded ? 1 : RUNQ_BATCH + 1); /* the others would come behind those who have yielded to them */
 }
 
 static runnable steal(struct machine *m)
@@ -424,7 +404,7 @@ static bool go_idle(struct machine *m)
         unlock();
         return false;
     }
-    if (m->p != NULL && weft__rt.global_first != RUNNABLE_NONE &&
+    if (m->p != NULL && !weft__global_is_empty() &&
         weft__rt.busy - weft__rt.stuck <= weft__load_relaxed(&weft__rt.target)) { /* under the lock */
         unlock();
         return true;
@@ -499,7 +479,7 @@ runnable weft__find_runnable(struct machine *m)
         if (r == RUNNABLE_NONE)
             r = runq_get(&p->queue);
         if (r == RUNNABLE_NONE)
-            r = global_get(p, RUNQ_BATCH);
+            r = global_get(p, RUNQ_BATCH + 1);
         if (r == RUNNABLE_NONE && (m->spinning || may_look_around())) {
             if (!m->spinning) {
                 m->spinning = true;

@@ -6,6 +6,7 @@
  *   - its run-next and queue wait while there is room for another machine: opens run-next to thieves and wakes one;
  *   - for STUCK_AFTER with work waiting anywhere: counts it as stuck, which makes room for one more processor, and
  *     wakes a machine for it. The stuck machine loses nothing but what thieves take; when it is back, the surplus retires.
+ *     One whose thread waits for a core is not stuck: the kernel says which (waits_for_core).
  * It also: ends a time slice that run-next hand-offs have kept for SLICE (P-02); sees to overdue timers nobody looks at;
  * gives back cold stacks; starts the threads that a changed thread should not; finds what machines that an earlier run has lost
  * made runnable for this one (lost.c); reports the deadlock that the last idle machine has found; and sees to SIGQUIT.
@@ -21,6 +22,7 @@
 #define TICK_MAX (5 * WEFT_MILLISECOND)
 #define SLICE (10 * WEFT_MILLISECOND)
 #define STUCK_AFTER (10 * WEFT_MILLISECOND)
+#define RUNS_AFTER (1 * WEFT_MILLISECOND)
 #define SETTLE (100 * WEFT_MILLISECOND)
 #define FOREIGN_RECHECK_MIN (10 * WEFT_MILLISECOND)
 #define FOREIGN_RECHECK_MAX (1 * WEFT_SECOND)
@@ -66,6 +68,30 @@ static bool mark_stuck(struct processor *p, uint32_t tick)
     return marked;
 }
 
+/* Under no lock. The number of the thread that p's machine is; 0: it has none. */
+static int thread_of(struct processor *p)
+{
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    int thread =
+        p->machine != NULL ? weft__load_relaxed(&p->machine->thread) : 0; /* a number, which may be old by then */
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    return thread;
+}
+
+/* p is where it was for so long. Whether it only waits for a core: its thread would run, and has hardly done so since it was asked
+ * for the first time. A stand-in would wait beside it, and make all of them wait longer; a thief takes what is in its queue. If
+ * that cannot be known it is taken for stuck. */
+static bool waits_for_core(struct processor *p, int64_t still)
+{
+    int thread = thread_of(p);
+    int64_t time = thread != 0 ? weft__port_thread_time(thread) : -1;
+    if (p->seen_time < 0)
+        p->seen_time = time;
+    if (still < STUCK_AFTER)
+        return true; /* for now */
+    return time >= 0 && time - p->seen_time < RUNS_AFTER && weft__port_thread_would_run(thread);
+}
+
 /* One processor at work. Returns true if something had to be done. */
 static bool look_at(struct processor *p, int64_t now)
 {
@@ -80,6 +106,7 @@ static bool look_at(struct processor *p, int64_t now)
     if (tick != p->seen_tick) {
         p->seen_tick = tick;
         p->seen_at = now;
+        p->seen_time = -1;
         if (weft__load_relaxed(&p->timers.next) < now - TICK_MIN) /* a hint */
             weft__or_acq_rel(&p->attention, ATTENTION_TIMERS);
         return false;
@@ -91,7 +118,8 @@ static bool look_at(struct processor *p, int64_t now)
         weft__wake_processor();
         return true;
     }
-    if (now - p->seen_at < STUCK_AFTER || !work_anywhere(now) || !mark_stuck(p, tick))
+    if (now - p->seen_at < STUCK_AFTER / 2 || !work_anywhere(now) || waits_for_core(p, now - p->seen_at) ||
+        !mark_stuck(p, tick))
         return false;
     weft__wake_processor();
     return true;
@@ -192,7 +220,7 @@ static bool is_work_owed(void)
 {
     if (weft__rt.idle_machines != NULL) /* they see to it */
         return false;
-    if (weft__rt.global_first != RUNNABLE_NONE || weft__timers_earliest() != NEVER)
+    if (!weft__global_is_empty() || weft__timers_earliest() != NEVER)
         return true;
     uint32_t count = weft__load_acquire(&weft__rt.processor_count); /* pairs with processor_new */
     for (uint32_t i = 0; i < count; i++)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * watchdog_test.c - what the watchdog and the idle machines see to when nobody else does. */
+#define _GNU_SOURCE
+#include <sched.h>
 #include <stdatomic.h>
 
 #include "sched/runtime.h"
@@ -163,6 +165,52 @@ START_TEST(p07_t08_nor_do_its_timers_wait)
 }
 END_TEST
 
+/* ---- who waits for a core is not stuck ---- */
+
+#define CROWD 8
+static atomic_bool crowd_goes_home;
+
+static void yield_for_ever(void)
+{
+    while (!atomic_load(&crowd_goes_home))
+        weft_yield();
+}
+
+/* Its machines take turns on one core, each of them waits there for longer than the watchdog's patience. */
+static int crowd_app(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    atomic_store(&crowd_goes_home, false);
+    for (int i = 0; i < 50 * CROWD; i++)
+        test_check(weft_go(yield_for_ever) == 0);
+    for (int64_t until = weft_now() + 50 * CROWD * WEFT_MILLISECOND; weft_now() < until;)
+        weft_yield();
+    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
+    machines_seen = (int)weft__rt.machine_count;
+    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    atomic_store(&crowd_goes_home, true);
+    return 0;
+}
+
+/* A stand-in would come for each. That one of them sleeps at a lock for so long, and counts as stuck, may happen. */
+START_TEST(who_waits_for_a_core_has_no_stand_in)
+{
+    cpu_set_t all, one;
+    ck_assert_int_eq(sched_getaffinity(0, sizeof all, &all), 0);
+    CPU_ZERO(&one);
+    for (int cpu = 0; CPU_COUNT(&one) == 0; cpu++)
+        if (CPU_ISSET(cpu, &all))
+            CPU_SET(cpu, &one);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    int tries = 0;
+    do
+        test_run_at(CROWD, crowd_app);
+    while (machines_seen > CROWD && ++tries < 20);
+    ck_assert_int_le(machines_seen, CROWD);
+    ck_assert_int_eq(sched_setaffinity(0, sizeof all, &all), 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("sched/watchdog");
@@ -171,6 +219,7 @@ static Suite *suite(void)
     tcase_add_test(tests, timers_have_a_keeper_again);
     tcase_add_test(tests, p07_a_stuck_processor_keeps_nothing_back);
     tcase_add_test(tests, p07_t08_nor_do_its_timers_wait);
+    tcase_add_test(tests, who_waits_for_a_core_has_no_stand_in);
     suite_add_tcase(s, tests);
     return s;
 }
