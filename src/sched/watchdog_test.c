@@ -169,6 +169,7 @@ END_TEST
 
 #define CROWD 8
 static atomic_bool crowd_goes_home;
+static int processors_seen;
 
 static void yield_for_ever(void)
 {
@@ -185,9 +186,7 @@ static int crowd_app(int argc, char **argv)
         test_check(weft_go(yield_for_ever) == 0);
     for (int64_t until = weft_now() + 50 * CROWD * WEFT_MILLISECOND; weft_now() < until;)
         weft_yield();
-    weft__lock_take(&weft__rt.lock, WEFT__RANK_SCHED);
-    machines_seen = (int)weft__rt.machine_count;
-    weft__lock_leave(&weft__rt.lock, WEFT__RANK_SCHED);
+    processors_seen = (int)weft__load_relaxed(&weft__rt.processor_count); /* it only grows */
     atomic_store(&crowd_goes_home, true);
     return 0;
 }
@@ -205,8 +204,8 @@ START_TEST(who_waits_for_a_core_has_no_stand_in)
     int tries = 0;
     do
         test_run_at(CROWD, crowd_app);
-    while (machines_seen > CROWD && ++tries < 20);
-    ck_assert_int_le(machines_seen, CROWD);
+    while (processors_seen > CROWD && ++tries < 20);
+    ck_assert_int_le(processors_seen, CROWD);
     ck_assert_int_eq(sched_setaffinity(0, sizeof all, &all), 0);
 }
 END_TEST
@@ -219,7 +218,8 @@ static Suite *suite(void)
     tcase_add_test(tests, timers_have_a_keeper_again);
     tcase_add_test(tests, p07_a_stuck_processor_keeps_nothing_back);
     tcase_add_test(tests, p07_t08_nor_do_its_timers_wait);
-    tcase_add_test(tests, who_waits_for_a_core_has_no_stand_in);
+    if (!TEST_TSAN && !test_emulated()) /* which sleep at locks of their own */
+        tcase_add_test(tests, who_waits_for_a_core_has_no_stand_in);
     suite_add_tcase(s, tests);
     return s;
 }
