@@ -82,7 +82,7 @@ static bool send_parked(void *channel, void *value)
 static void send_held(struct weft__chan *chan, const void *value);
 
 /* Under the lock. */
-static inline __attribute__((always_inline)) void send(struct weft__chan *chan, const void *value, bool quick)
+static inline __attribute__((always_inline)) void send_locked(struct weft__chan *chan, const void *value, bool quick)
 {
     struct weft__task *wake;
     enum weft__outcome outcome = weft__chan_put(chan, value, &wake, quick);
@@ -98,7 +98,7 @@ static inline __attribute__((always_inline)) void send(struct weft__chan *chan, 
 
 static __attribute__((noinline)) void send_held(struct weft__chan *chan, const void *value)
 {
-    send(chan, value, !WEFT__QUICK);
+    send_locked(chan, value, !WEFT__QUICK);
 }
 
 /* Somebody else has the lock. */
@@ -125,7 +125,7 @@ void weft_chan_send_untyped(void *channel, const void *value)
     if (WEFT__UNLIKELY(!chan->quick))
         send_slowly(chan, value);
     else if (WEFT__LIKELY(weft__chan_lock_at_once(chan)))
-        send(chan, value, WEFT__QUICK);
+        send_locked(chan, value, WEFT__QUICK);
     else
         send_after_all(chan, value);
 }
@@ -216,7 +216,7 @@ static __attribute__((noinline)) bool recv_closed(struct weft__chan *chan, void 
 static bool recv_held(struct weft__chan *chan, void *value);
 
 /* Under the lock. */
-static inline __attribute__((always_inline)) bool recv(struct weft__chan *chan, void *value, bool quick)
+static inline __attribute__((always_inline)) bool recv_locked(struct weft__chan *chan, void *value, bool quick)
 {
     struct weft__task *wake;
     enum weft__outcome outcome = weft__chan_get(chan, value, &wake, quick);
@@ -229,7 +229,7 @@ static inline __attribute__((always_inline)) bool recv(struct weft__chan *chan, 
 
 static __attribute__((noinline)) bool recv_held(struct weft__chan *chan, void *value)
 {
-    return recv(chan, value, !WEFT__QUICK);
+    return recv_locked(chan, value, !WEFT__QUICK);
 }
 
 /* Somebody else has the lock. */
@@ -253,7 +253,8 @@ static inline bool receive(struct weft__chan *chan, void *value)
         return recv_finished(chan, value);
     if (WEFT__UNLIKELY(!chan->quick))
         return recv_slowly(chan, value);
-    return WEFT__LIKELY(weft__chan_lock_at_once(chan)) ? recv(chan, value, WEFT__QUICK) : recv_after_all(chan, value);
+    return WEFT__LIKELY(weft__chan_lock_at_once(chan)) ? recv_locked(chan, value, WEFT__QUICK)
+                                                       : recv_after_all(chan, value);
 }
 
 bool weft_chan_recv_untyped(void *channel, void *value)

@@ -59,7 +59,7 @@ inline cas(where, expected, new)
     }
 }
 
-/* runq_take_next by owner or thief: r, 0 if there is none. */
+/* runq_take_next by owner or thief: r, 0 if there is none. What was looked at may not be what is there any more. */
 inline take_next(r)
 {
     r = next;
@@ -68,11 +68,10 @@ inline take_next(r)
 #ifdef SLOT_TAKE_STORE
         next = 0
 #else
-        cas(next, r, 0);
-        if
-        :: !done -> r = 0
-        :: else
-        fi
+        d_step {
+            r = next;
+            next = 0
+        }
 #endif
     :: else
     fi

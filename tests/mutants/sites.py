@@ -13,7 +13,8 @@ import re
 
 ORDERED = re.compile(r'\bweft__(load|store|exchange|add|or|and|cas)_(acquire|release|acq_rel|seq)\(')
 FENCE = re.compile(r'\bweft__(fence_compiler|port_barrier)\(')
-TAKE = re.compile(r'(?<![\w.>])(weft__lock_take|weft__lock_try|weft__chan_lock|lock)\(')
+TAKE = re.compile(r'(?<![\w.>])(weft__lock_take|weft__lock_try|weft__lock_at_once|weft__lock_after_all|'
+                  r'weft__chan_lock|weft__chan_lock_at_once|weft__chan_lock_after_all|lock)\(')
 LEAVE = re.compile(r'(?<![\w.>])(weft__lock_leave|weft__chan_unlock|unlock)\(')
 ATTRIBUTE = re.compile(r'__attribute__\(\((?:[^()]|\([^()]*\))*\)\) ?')
 DEFINITION = re.compile(r'^(?![#/ }\t*])[^;={]*?\b(\w+)\s*\([^;]*$')

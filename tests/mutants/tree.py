@@ -87,6 +87,10 @@ def prepare_for_locks(copy):
     insert(header, 'void weft__lock_wait(struct weft__lock *lock);', SKIP_DECLARATIONS)
     insert(header, 'weft__lock_take(struct weft__lock *lock, enum weft__lock_rank rank)\n{\n',
            '    if (weft__mutant_skips_take(lock, NULL))\n        return;\n')
+    insert(header, 'weft__lock_at_once(struct weft__lock *lock, enum weft__lock_rank rank)\n{\n',
+           '    if (weft__mutant_skips_take(lock, NULL))\n        return true;\n')
+    insert(header, 'weft__lock_after_all(struct weft__lock *lock, enum weft__lock_rank rank)\n{\n',
+           '    if (weft__mutant_skips_take(lock, NULL))\n        return;\n')
     insert(header, 'weft__lock_try(struct weft__lock *lock, enum weft__lock_rank rank)\n{\n',
            '    if (weft__mutant_skips_take(lock, NULL))\n        return true;\n')
     insert(header, 'weft__lock_leave(struct weft__lock *lock, enum weft__lock_rank rank)\n{\n',
