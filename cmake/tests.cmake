@@ -136,7 +136,7 @@ if(CHECK_FOUND AND NOT CMAKE_CROSSCOMPILING AND NOT WEFT_SANITIZE AND NOT CMAKE_
     if(RELACY AND CMAKE_CXX_COMPILER)
         enable_language(CXX)
         set(ordered_chan src/chan/chan.c)
-        set(ordered_sched src/sched/park.c src/sched/gate.c src/sched/schedule.c src/sched/wake.c src/sched/machine.c)
+        set(ordered_sched src/sched/park.c src/sched/gate.c src/sched/schedule.c src/sched/global.c src/sched/wake.c src/sched/machine.c)
         set(ordered_sync src/sync/mutex.c src/sync/once.c src/sync/waitgroup.c src/sync/crowd.c src/sync/semaphore.c src/sync/rwmutex.c
                          src/sync/cond.c src/sync/cancel.c src/sync/context.c)
         foreach(room IN ITEMS chan sched sync)

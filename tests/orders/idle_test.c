@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * idle_test.c - going idle and waking under the memory model of C11, with the code of schedule.c, wake.c and machine.c: what a
+ * idle_test.c - going idle and waking under the memory model of C11, with the code of schedule.c, global.c, wake.c and machine.c: what a
  * plain thread injects is found, whatever the machines are doing, also when it is the last thing that happens. A wake-up that is
  * lost shows as a machine that sleeps for ever.
  *
