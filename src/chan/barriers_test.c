@@ -95,6 +95,50 @@ START_TEST(c05_a_receive_from_a_closed_channel_comes_after_the_close)
 }
 END_TEST
 
+/* Elements of a size that is copied go another way through send and receive. */
+struct wide {
+    int words[6];
+};
+static chan(struct wide) wide;
+
+static void make_a_wide_one(void)
+{
+    wide = chan_make(struct wide, 1);
+    ck_assert(wide != NULL);
+    memset(data, 0, sizeof data);
+}
+
+static void free_the_wide_one(void)
+{
+    chan_free(wide);
+}
+
+static void *write_and_send(void *unused)
+{
+    (void)unused;
+    struct wide value = {.words = {1, 2, 3, 4, 5, 6}};
+    data[0] = 42;
+    chan_send(wide, value);
+    went_first();
+    return NULL;
+}
+
+static void *receive_a_wide_one_and_read(void *unused)
+{
+    (void)unused;
+    struct wide value;
+    go_second();
+    test_check(chan_recv(wide, &value) && value.words[0] == 1 && value.words[5] == 6);
+    test_check(data[0] == 42);
+    return NULL;
+}
+
+START_TEST(c02_a_receive_of_a_wide_value_comes_after_its_send)
+{
+    two_threads(write_and_send, receive_a_wide_one_and_read, make_a_wide_one, free_the_wide_one);
+}
+END_TEST
+
 static void *try_to_receive_and_read(void *unused)
 {
     (void)unused;
@@ -205,6 +249,7 @@ int main(void)
 {
     Suite *suite = suite_create("channel barriers");
     TCase *tests = tcase_create("channel barriers");
+    tcase_add_test(tests, c02_a_receive_of_a_wide_value_comes_after_its_send);
     tcase_add_test(tests, c05_a_receive_from_a_closed_channel_comes_after_the_close);
     tcase_add_test(tests, c05_a_try_that_finds_it_closed_comes_after_the_close);
     tcase_add_test(tests, c14_the_last_owner_frees_what_the_others_have_left);

@@ -307,7 +307,7 @@ TEST_HELPER void faults_stop_clock(bool stop)
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
-    if (clock != CLOCK_MONOTONIC && atomic_load(&faults.watching))
+    if (clock >= 0 && clock != CLOCK_MONOTONIC && atomic_load(&faults.watching)) /* below: of one thread's time */
         atomic_fetch_add(&faults.wall, 1);
     if (clock == CLOCK_MONOTONIC && atomic_load(&faults.no_clock)) {
         errno = EPERM;
