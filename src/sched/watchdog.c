@@ -23,6 +23,7 @@
 #define SLICE (10 * WEFT_MILLISECOND)
 #define STUCK_AFTER (10 * WEFT_MILLISECOND)
 #define RUNS_AFTER (1 * WEFT_MILLISECOND)
+#define CORE_WITHIN (100 * WEFT_MILLISECOND)
 #define SETTLE (100 * WEFT_MILLISECOND)
 #define FOREIGN_RECHECK_MIN (10 * WEFT_MILLISECOND)
 #define FOREIGN_RECHECK_MAX (1 * WEFT_SECOND)
@@ -80,7 +81,8 @@ static int thread_of(struct processor *p)
 
 /* p is where it was for so long. Whether it only waits for a core: its thread would run, and has hardly done so since it was asked
  * for the first time. A stand-in would wait beside it, and make all of them wait longer; a thief takes what is in its queue. If
- * that cannot be known it is taken for stuck. */
+ * that cannot be known it is taken for stuck; and if the core does not come for CORE_WITHIN, as others are preferred to the thread:
+ * nobody else comes for its run-next and its timers. */
 static bool waits_for_core(struct processor *p, int64_t still)
 {
     int thread = thread_of(p);
@@ -89,7 +91,7 @@ static bool waits_for_core(struct processor *p, int64_t still)
         p->seen_time = time;
     if (still < STUCK_AFTER)
         return true; /* for now */
-    return time >= 0 && time - p->seen_time < RUNS_AFTER && weft__port_thread_would_run(thread);
+    return still < CORE_WITHIN && time >= 0 && time - p->seen_time < RUNS_AFTER && weft__port_thread_would_run(thread);
 }
 
 /* One processor at work. Returns true if something had to be done. */
